@@ -1,0 +1,1 @@
+"""Floor 3: carbon sinks, carbon sources, their allocation in space, and the account they make."""

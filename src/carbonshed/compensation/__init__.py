@@ -1,0 +1,1 @@
+"""Floor 6: county accounts revised, amounts, priority and payment flows."""

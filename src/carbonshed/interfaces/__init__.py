@@ -1,0 +1,1 @@
+"""Floor 8: words and HTTP to `Study`."""

@@ -1,0 +1,1 @@
+"""Floor 5: indicators, self-organising map, clusters, and their names: payment, balanced, recipient."""
