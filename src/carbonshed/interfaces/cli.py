@@ -1,0 +1,248 @@
+"""The command line ``carbonshed``: words to `Study`; imports are made inside the commands, so that help is instant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from carbonshed.interfaces.talk import Exit, ProgressTalk, exit_codes, give, problem_text, say, words
+
+app = typer.Typer(
+    name="carbonshed",
+    help="Land-use carbon accounts, the grid scale that fits, compensation zones, and who pays whom.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout; progress as NDJSON on stderr.")]
+Lang = Annotated[str, typer.Option("--lang", help="zh or en.", envvar="CARBONSHED_LANG")]
+StudyPath = Annotated[Path, typer.Argument(help="A study.toml or its folder.")]
+ResultPath = Annotated[Path, typer.Argument(help="A result folder.")]
+Out = Annotated[Path | None, typer.Option("--out", help="Result folder; default: results beside study.toml.")]
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        import carbonshed
+
+        give(carbonshed.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """Options of the command itself."""
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Folder to write the study into.")] = Path("demo"),
+    *,
+    as_json: Json = False,
+    lang: Lang = "en",
+) -> None:
+    """Write the study of real Beijing-Tianjin-Hebei 2019 and run it."""
+    with exit_codes(as_json=as_json, lang=lang):
+        from carbonshed.study.demo import write_demo
+
+        write_demo(folder)
+    _run(folder, None, None, as_json, lang)
+
+
+@app.command()
+def init(folder: Annotated[Path, typer.Argument(help="Folder of the new study.")], *, as_json: Json = False, lang: Lang = "en") -> None:
+    """Write a commented study.toml to fill in."""
+    with exit_codes(as_json=as_json, lang=lang):
+        from carbonshed.study.template import write_template
+
+        path, is_new = write_template(folder, lang=lang)
+        if as_json:
+            give({"ok": True, "path": str(path), "written": is_new})
+        else:
+            give(words("written" if is_new else "kept", lang, path=path))
+
+
+@app.command()
+def check(study: StudyPath = Path(), *, as_json: Json = False, lang: Lang = "en") -> None:
+    """Read all inputs and list all problems at once; writes nothing."""
+    with exit_codes(as_json=as_json, lang=lang):
+        from carbonshed.study.checking import estimate
+        from carbonshed.study.study import Study
+
+        opened = Study.open(study)
+        problems = opened.check()
+        errors = [p for p in problems if p.severity == "error"]
+        needs = None if errors else estimate(opened)
+        if as_json:
+            give({"ok": not errors, "problems": [p.as_dict() for p in problems], "estimate": needs})
+        else:
+            for problem in problems:
+                give(problem_text(problem, lang))
+            give(
+                words("problems", lang, errors=len(errors), warnings=len(problems) - len(errors)) if problems else words("no_problem", lang)
+            )
+            if needs:
+                give(words("estimate", lang, **needs))
+    if errors:
+        raise typer.Exit(Exit.BAD_DATA)
+
+
+@app.command()
+def run(
+    study: StudyPath = Path(),
+    *,
+    out: Out = None,
+    until: Annotated[str | None, typer.Option("--until", help="Stop after this step.")] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Say what would run and why; run nothing.")] = False,
+    as_json: Json = False,
+    lang: Lang = "en",
+) -> None:
+    """Run a study, or what of it is not done yet."""
+    if not explain:
+        _run(study, out, until, as_json, lang)
+        return
+    with exit_codes(as_json=as_json, lang=lang):
+        from carbonshed.study.study import Study
+
+        rows = Study.open(study).plan(out, until=until)
+        give({"ok": True, "plan": rows} if as_json else "\n".join(f"{r['action']:6} {r['step']:14} {r['reason']}" for r in rows))
+
+
+def _run(study: Path, out: Path | None, until: str | None, as_json: bool, lang: str) -> None:
+    progress = ProgressTalk(as_json=as_json)
+    try:
+        with exit_codes(as_json=as_json, lang=lang):
+            from carbonshed.study.reporting import write_report
+            from carbonshed.study.study import Study
+
+            opened = Study.open(study)
+            result = opened.run(out, until=until, progress=lambda fraction, message: progress(0.85 * fraction, message))
+            folder = result.folder
+            assert folder is not None
+            report = None
+            if until is None:
+                report = write_report(folder, lang=lang, progress=lambda fraction, message: progress(0.85 + 0.15 * fraction, message))
+            progress.close()
+            if as_json:
+                summary = {key: result.manifest[key] for key in ("totals", "choices", "warnings", "digest")}
+                give({"ok": True, "folder": str(folder), "report": str(report) if report else None, "seconds": progress.seconds, **summary})
+                return
+            say(words("done", lang, seconds=progress.seconds))
+            if result.manifest["warnings"]:
+                say(words("warnings", lang, count=len(result.manifest["warnings"])))
+            give(words("results", lang, folder=folder))
+            if report:
+                give(words("report", lang, file=report))
+    finally:
+        progress.close()
+
+
+@app.command()
+def report(result: ResultPath, *, as_json: Json = False, lang: Lang = "en") -> None:
+    """Draw report.html again from a result folder alone."""
+    with exit_codes(as_json=as_json, lang=lang):
+        from carbonshed.study.reporting import write_report
+
+        path = write_report(result, lang=lang)
+        give({"ok": True, "report": str(path)} if as_json else words("report", lang, file=path))
+
+
+@app.command()
+def figures(result: ResultPath, *, as_json: Json = False, lang: Lang = "en") -> None:
+    """Draw all figures (png, pdf, and their data as csv) again from a result folder alone."""
+    with exit_codes(as_json=as_json, lang=lang):
+        from carbonshed.study.reporting import write_figures
+
+        paths = write_figures(result, lang=lang)
+        give({"ok": True, "figures": [str(p) for p in paths]} if as_json else "\n".join(str(p) for p in paths))
+
+
+@app.command()
+def export(
+    result: ResultPath,
+    *,
+    formats: Annotated[str, typer.Option("--format", help="Comma-separated: gpkg, xlsx, csv, cog, qml.")] = "gpkg",
+    out: Annotated[Path | None, typer.Option("--out", help="Folder; default: the result folder.")] = None,
+    as_json: Json = False,
+    lang: Lang = "en",
+) -> None:
+    """Write tables and maps for other programs."""
+    with exit_codes(as_json=as_json, lang=lang):
+        from carbonshed.present.export import export as write
+
+        paths = write(result, formats=[name.strip() for name in formats.split(",")], out=out)
+        give({"ok": True, "files": [str(p) for p in paths]} if as_json else "\n".join(str(p) for p in paths))
+
+
+@app.command()
+def verify(result: ResultPath, *, as_json: Json = False, lang: Lang = "en") -> None:
+    """Compare every file of a result with the checksum it was written with."""
+    with exit_codes(as_json=as_json, lang=lang):
+        from carbonshed.checks import InputError
+        from carbonshed.study.store import Store
+        from carbonshed.study.store import verify as verify_files
+
+        problems = verify_files(result)
+        if problems:
+            raise InputError(problems)
+        count = sum(len(step["files"]) for step in Store(result).read_manifest()["steps"])
+        give({"ok": True, "files": count} if as_json else words("unchanged", lang, count=count))
+
+
+@app.command()
+def audit(result: ResultPath, *, as_json: Json = False, lang: Lang = "en") -> None:
+    """Every conservation identity of a result with its relative error."""
+    with exit_codes(as_json=as_json, lang=lang):
+        from carbonshed.study.study import Result
+
+        rows = Result.open(result).manifest["balance_checks"]
+        largest = max((row["relative_error"] for row in rows), default=0.0)
+        if as_json:
+            give({"ok": True, "largest_relative_error": largest, "balance_checks": rows})
+            return
+        for row in rows:
+            give(f"{row['relative_error']:9.1e}  {row.get('year', ''):>4}  {row['what']}: {row['before']:,.6g} -> {row['after']:,.6g}")
+        give(words("audit", lang, count=len(rows), error=largest))
+
+
+@app.command()
+def terms(
+    name: Annotated[str | None, typer.Argument(help="A term, its symbol, or its Chinese or English name.")] = None,
+    *,
+    as_json: Json = False,
+    lang: Lang = "en",
+) -> None:
+    """Definition, formula, unit, Chinese and English of a quantity; without a name, all of them."""
+    with exit_codes(as_json=as_json, lang=lang):
+        from carbonshed import registry
+
+        if name is None:
+            rows = registry.terms().values()
+            give({t.name: t.as_dict() for t in rows} if as_json else "\n".join(f"{t.name:26} {t.unit:22} {t.zh}  {t.en}" for t in rows))
+            return
+        found = registry.term(name).as_dict()
+        give(found if as_json else "\n".join(f"{key:11} {value}" for key, value in found.items()))
+
+
+@app.command()
+def doctor(*, as_json: Json = False, lang: Lang = "en") -> None:
+    """Versions, fonts, drivers and disk of this installation."""
+    with exit_codes(as_json=as_json, lang=lang):
+        from carbonshed.study.doctor import installation
+
+        found = installation()
+        give(found if as_json else "\n".join(f"{key:16} {value}" for key, value in found.items()))
+
+
+def main() -> None:
+    """Entry point of the ``carbonshed`` command."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""How the command line talks: results on stdout, talk on stderr, exit codes, JSON, two languages."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+from typing import Any
+
+from carbonshed.checks import CarbonshedError, InputError, Problem
+
+
+class Exit(IntEnum):
+    """Exit codes of every command."""
+
+    OK = 0
+    USAGE = 2
+    BAD_DATA = 3
+    STEP_FAILED = 4
+    CANCELLED = 130
+
+
+WORDS = {
+    "done": {"en": "Done in {seconds:.0f} s.", "zh": "完成，用时 {seconds:.0f} 秒。"},
+    "results": {"en": "Results: {folder}", "zh": "结果文件夹：{folder}"},
+    "report": {"en": "Report:  {file}", "zh": "报告：{file}"},
+    "warnings": {"en": "{count} warning(s); they stand in the report.", "zh": "{count} 条警告，已写入报告。"},
+    "no_problem": {"en": "No problem found.", "zh": "未发现问题。"},
+    "problems": {"en": "{errors} error(s), {warnings} warning(s).", "zh": "{errors} 个错误，{warnings} 个警告。"},
+    "cancelled": {
+        "en": "Cancelled. What was finished is kept; run again to go on.",
+        "zh": "已取消。已完成的步骤已保存，再次运行将继续。",
+    },
+    "failed": {"en": "Failed: {message}", "zh": "失败：{message}"},
+    "error": {"en": "error", "zh": "错误"},
+    "warning": {"en": "warning", "zh": "警告"},
+    "estimate": {
+        "en": "Estimate: {cells:,} finest cells x {years} year(s), {pixels:,} pixels a year; about {memory:.1f} GB and {seconds:.0f} s.",
+        "zh": "估计：{cells:,} 个最细格网单元 × {years} 年，每年 {pixels:,} 个像元；约需 {memory:.1f} GB 内存、{seconds:.0f} 秒。",
+    },
+    "written": {"en": "Written: {path}", "zh": "已写入：{path}"},
+    "kept": {"en": "There is already a {path}; it was kept.", "zh": "{path} 已存在，未改动。"},
+    "unchanged": {"en": "All {count} files are as they were written.", "zh": "全部 {count} 个文件与写入时一致。"},
+    "audit": {"en": "{count} identities, largest relative error {error:.1e}.", "zh": "共核对 {count} 项守恒，最大相对误差 {error:.1e}。"},
+}
+
+
+def words(key: str, lang: str, **values: Any) -> str:
+    """A sentence of the command line in the language asked for."""
+    return WORDS[key]["zh" if lang == "zh" else "en"].format(**values)
+
+
+def say(text: str) -> None:
+    """Talk, on stderr."""
+    print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def give(value: Any) -> None:
+    """A result, on stdout: text as it is, data as one JSON object."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1, default=str)
+    print(text, flush=True)  # noqa: T201
+
+
+class ProgressTalk:
+    """Progress on stderr: a bar on a terminal, NDJSON events with ``--json``, otherwise a line a step."""
+
+    def __init__(self, *, as_json: bool):
+        self.as_json, self.last, self.started = as_json, "", time.perf_counter()
+        self.bar: Any = None
+        if not as_json and sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+            columns = (TextColumn("{task.description:45.45}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"), TimeElapsedColumn())
+            self.bar = Progress(*columns, console=Console(stderr=True), transient=True)
+            self.task = self.bar.add_task("", total=1.0)
+            self.bar.start()
+
+    def __call__(self, fraction: float, message: str) -> None:
+        """Report the fraction done and what is being done."""
+        if self.as_json:
+            event = {"event": "progress", "fraction": round(fraction, 4), "message": message, "seconds": round(self.seconds, 2)}
+            say(json.dumps(event, ensure_ascii=False))
+        elif self.bar is not None:
+            self.bar.update(self.task, completed=fraction, description=message)
+        elif (step := message.partition(":")[0]) != self.last:
+            self.last = step
+            say(f"{self.seconds:6.1f} s  {step}")
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the start."""
+        return time.perf_counter() - self.started
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self.bar is not None:
+            self.bar.stop()
+            self.bar = None
+
+
+def problem_text(problem: Problem, lang: str) -> str:
+    """One problem as a person reads it."""
+    head = words("error" if problem.severity == "error" else "warning", lang)
+    return f"{head}: {problem.got}" if not problem.where else f"{head}: {problem}"
+
+
+@contextmanager
+def exit_codes(*, as_json: bool, lang: str) -> Iterator[None]:
+    """Turn errors into one message and the exit code of the contract."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(words("cancelled", lang))
+        raise SystemExit(Exit.CANCELLED) from None
+    except InputError as error:
+        if as_json:
+            give({"ok": False, "problems": [problem.as_dict() for problem in error.problems]})
+        for problem in error.problems:
+            say(problem_text(problem, lang))
+        raise SystemExit(Exit.BAD_DATA) from error
+    except (CarbonshedError, OSError) as error:
+        if as_json:
+            give({"ok": False, "error": str(error)})
+        say(words("failed", lang, message=error))
+        raise SystemExit(Exit.STEP_FAILED) from error

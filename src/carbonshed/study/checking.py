@@ -1,0 +1,46 @@
+"""``carbonshed check``: every problem of a study's inputs, without computing anything or writing a byte."""
+
+from __future__ import annotations
+
+from carbonshed.checks import InputError, Problem
+from carbonshed.readers.land_cover import land_cover_problems, raster_size
+from carbonshed.study.config import Spec
+from carbonshed.study.inputs import InputFiles, read_inputs
+from carbonshed.study.study import Study
+
+
+def deep_check(spec: Spec, files: InputFiles | list[Problem]) -> list[Problem]:
+    """Read all inputs and list all problems.
+
+    Parameters
+    ----------
+    spec : Spec
+    files : InputFiles, or the problems of finding them
+    """
+    if isinstance(files, list):
+        return files
+    problems: list[Problem] = []
+    inputs = None
+    try:
+        inputs = read_inputs(spec, files)
+    except InputError as error:
+        problems += error.problems
+    if spec.land_cover is not None and inputs is not None:
+        product = str(files.paths["legend"][0]) if "legend" in files.paths else spec.land_cover.product
+        problems += land_cover_problems(files.years, inputs.land_units, legend=product, bands=spec.land_cover.band)
+    return problems
+
+
+def estimate(study: Study) -> dict[str, float | int]:
+    """Cells, pixels, memory [GB] and time [s] a run will need, from the sizes of the inputs.
+
+    The figures are rough: 2e7 pixels and 2,000 pieces a second, 2 kB a cell, 0.6 GB for the libraries.
+    """
+    inputs = read_inputs(study.spec, study.input_files)
+    years = len(study.spec.study.years)
+    cells = pixels = 0
+    if study.spec.land_cover is not None:
+        cells = round(float(inputs.land_units["area_km2"].sum()) / study.spec.grid.base_km**2)
+        pixels = raster_size(next(iter(study.input_files.years.values())))
+    seconds = 10 + years * pixels / 2e7 + cells / 2000
+    return {"cells": cells, "years": years, "pixels": pixels, "memory": 0.6 + cells * years * 2e-6, "seconds": seconds}

@@ -1,0 +1,322 @@
+"""The specification of a study: what ``study.toml`` may say, and one clear message for each thing it may not."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from carbonshed.checks import InputError, Problem, nearest
+
+ZONING_SETS = ("budget", "nrca", "density")
+CROPLAND_OF_SINK = {
+    "landuse_coeff": "source",
+    "crop_uptake": "crop_uptake",
+    "npp_gross": "npp",
+    "npp_scaled": "npp",
+    "nep_model": "npp",
+    "table": "source",
+}
+"""`cropland_mode` that goes with each `sink_mode`."""
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Section(BaseModel):
+    """A section of ``study.toml``: unknown keys are refused, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+class StudySection(Section):
+    """``[study]``: what is studied, when, in which CRS, with which seed."""
+
+    name: str
+    years: list[int] = Field(min_length=1)
+    crs: str = "auto"
+    seed: int = Field(default=0, ge=0)
+    lang: Literal["zh", "en"] = "en"
+
+    @field_validator("years")
+    @classmethod
+    def _years_rise(cls, years: list[int]) -> list[int]:
+        if sorted(set(years)) != years:
+            raise ValueError("years must rise and not repeat")
+        return years
+
+
+class CountiesSection(Section):
+    """``[counties]``: boundaries and the table of what is known of each county and year."""
+
+    boundaries: str
+    layer: str | None = None
+    id: str
+    name: str | None = None
+    city: str | None = None
+    province: str | None = None
+    is_district: str | None = None
+    table: str | None = None
+    table_id: str | None = None
+    encoding: str | None = None
+
+
+class RegionSection(Section):
+    """``[region]``: the boundary of the region; default is the union of the counties."""
+
+    boundary: str
+    layer: str | None = None
+
+
+class LandCoverSection(Section):
+    """``[land_cover]``: a categorical raster a year, or one file with a band a year."""
+
+    product: str
+    path: str
+    band: Literal["by_description"] | dict[int, int] | None = None
+    coverage: Literal["auto", "centre", "exact"] = "auto"
+    min_coverage: Share = 0.98
+
+    @field_validator("band", mode="before")
+    @classmethod
+    def _years_are_numbers(cls, band: Any) -> Any:
+        return {int(year): number for year, number in band.items()} if isinstance(band, dict) else band
+
+
+class GridSection(Section):
+    """``[grid]``: the finest grid and the candidate sides."""
+
+    base_km: Positive = 1.0
+    scales_km: list[Positive] = Field(default=[3, 6, 9, 12, 15, 18, 21, 24, 27, 30], min_length=1)
+
+    @model_validator(mode="after")
+    def _multiples(self) -> GridSection:
+        wrong = [s for s in self.scales_km if abs(s / self.base_km - round(s / self.base_km)) > 1e-9 or s < self.base_km]
+        if wrong:
+            raise ValueError(f"scales_km {', '.join(f'{s:g}' for s in wrong)} are not multiples of base_km = {self.base_km:g}")
+        if sorted(set(self.scales_km)) != self.scales_km:
+            raise ValueError("scales_km must rise and not repeat")
+        return self
+
+
+class AccountingSection(Section):
+    """``[accounting]``: how carbon sinks are reckoned, and on which side cropland stands."""
+
+    sink_mode: Literal["landuse_coeff", "npp_gross", "npp_scaled", "table"] = "landuse_coeff"
+    cropland_mode: Literal["source", "npp"] | None = None
+    coefficients: str = "china"
+    npp: dict[str, float] | None = None
+    alpha: Share = 0.1
+    panel: Literal["strict", "drop"] = "strict"
+
+    @model_validator(mode="after")
+    def _pairs(self) -> AccountingSection:
+        belongs = CROPLAND_OF_SINK[self.sink_mode]
+        if self.cropland_mode not in (None, belongs):
+            raise ValueError(f"sink_mode = {self.sink_mode!r} goes with cropland_mode = {belongs!r}, not {self.cropland_mode!r}")
+        if self.sink_mode.startswith("npp") != (self.npp is not None):
+            need = "needs" if self.npp is None else "has no use for"
+            raise ValueError(f"sink_mode = {self.sink_mode!r} {need} npp (class means in g C m-2 a-1)")
+        return self
+
+    @property
+    def cropland(self) -> str:
+        """The cropland mode in force."""
+        return self.cropland_mode or CROPLAND_OF_SINK[self.sink_mode]
+
+
+class AllocatedTable(Section):
+    """A table of totals per county, city or province that is spread over land by weights per km2."""
+
+    path: str
+    level: Literal["auto", "county", "city", "province"] = "auto"
+    citation: str = ""
+    licence: str = ""
+
+
+class EmissionsSection(AllocatedTable):
+    """``[emissions]``: totals per county or province and how they are spread over cells."""
+
+    source: Literal["table"] = "table"
+    allocation: Literal["built_share", "weighted_proxy"] = "built_share"
+    weights: dict[str, float] | None = None
+
+    @model_validator(mode="after")
+    def _weights(self) -> EmissionsSection:
+        if (self.allocation == "weighted_proxy") != (self.weights is not None):
+            raise ValueError("weights (land classes per km2) go with allocation = 'weighted_proxy', and only with it")
+        return self
+
+    @property
+    def class_weights(self) -> dict[str, float]:
+        """Weight per km2 of each land class."""
+        return self.weights or {"built_up": 1.0}
+
+
+class EconomySection(AllocatedTable):
+    """``[economy]``: GDP, population or revenue per province or city, spread to counties and cells over land: modelled, and said so."""
+
+    weights: dict[str, dict[str, float]]
+
+
+class ScaleSection(Section):
+    """``[scale]``: the rule that chooses the side of the grid, and for which quantity."""
+
+    rule: Literal["moran_cv", "moran_max"] = "moran_cv"
+    quantity: Literal["carbon_source", "carbon_sink", "net_carbon_emission"] = "carbon_sink"
+    permutations: int = Field(default=999, ge=99)
+
+
+class ZoningSection(Section):
+    """``[zoning]``: what is clustered, by which features and method."""
+
+    level: Literal["grid", "county"] = "grid"
+    features: str | list[str] = "budget"
+    method: Literal["som_kmeans", "kmeans", "gmm", "ward", "rules"] = "som_kmeans"
+    zones: int = Field(default=3, ge=2, le=8)
+
+    @field_validator("features")
+    @classmethod
+    def _known_set(cls, features: str | list[str]) -> str | list[str]:
+        if isinstance(features, str) and features not in ZONING_SETS:
+            raise ValueError(f"a feature set is one of {', '.join(ZONING_SETS)}, or give a list of terms")
+        return features
+
+
+class CompensationSection(Section):
+    """``[compensation]``: revision, price, ability, cap, closure and flows; a key left out is the preset's."""
+
+    preset: Literal["recommended", "published"] = "recommended"
+    revision: (
+        Literal[
+            "none",
+            "normalised_mean",
+            "normalised_composite",
+            "redistributed",
+            "equity_coefficients",
+            "duty_endowment",
+            "relative_share",
+        ]
+        | None
+    ) = None
+    weights: dict[Literal["area", "population", "gdp"], float] | None = None
+    floor_quantile: Share | None = None
+    rescale: bool | None = None
+    ability: Literal["one", "pearl", "pearl_relative", "capacity", "gdp_per_head"] | None = None
+    closure: Literal["none", "scale_larger", "scale_payments", "scale_receipts", "fund"] | None = None
+    fiscal_cap: Share | Literal[False] | None = None
+    overflow: Literal["redistribute", "upper_level"] | None = None
+    shortfall: Literal["proportional", "equal_awards", "equal_losses", "talmud"] | None = None
+    price: float | str = "cn-ets:2024"
+    flow_cost: Literal["distance"] = "distance"
+    flow_solver: Literal["lp", "entropic"] = "lp"
+    district_mode: Literal["separate", "merge_by_city", "exclude"] | None = None
+    leave_out: list[str] = []
+
+
+class Spec(Section):
+    """A whole ``study.toml``."""
+
+    study: StudySection
+    counties: CountiesSection | None = None
+    region: RegionSection | None = None
+    land_cover: LandCoverSection | None = None
+    grid: GridSection = GridSection()
+    accounting: AccountingSection = AccountingSection()
+    emissions: EmissionsSection | None = None
+    economy: EconomySection | None = None
+    scale: ScaleSection = ScaleSection()
+    zoning: ZoningSection = ZoningSection()
+    compensation: CompensationSection = CompensationSection()
+    notes: list[dict[Literal["zh", "en"], str]] = []
+    sources: dict[str, dict[str, str]] = {}
+
+    @model_validator(mode="after")
+    def _whole(self) -> Spec:
+        wrong = []
+        if self.counties is None and self.land_cover is None:
+            wrong.append("a study needs [counties], [land_cover], or both")
+        if self.counties is None and self.region is None and self.land_cover is not None:
+            wrong.append("without [counties] the region must be given: [region] boundary = ...")
+        if self.land_cover is None and self.accounting.sink_mode != "table":
+            wrong.append("without [land_cover] only accounting.sink_mode = 'table' is possible")
+        if self.land_cover is None and self.emissions is not None:
+            wrong.append("without [land_cover] emissions cannot be spread: put carbon_source_t into counties.table")
+        if self.land_cover is None and self.economy is not None:
+            wrong.append("without [land_cover] the economy cannot be spread: put gdp_yuan and population into counties.table")
+        if self.zoning.level == "county" and self.counties is None:
+            wrong.append("zoning.level = 'county' needs [counties]")
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        return self
+
+    @property
+    def has_grid(self) -> bool:
+        """Whether there are results by grid cell."""
+        return self.land_cover is not None
+
+
+def read_spec(path: Path) -> Spec:
+    """Read and check a ``study.toml``.
+
+    Parameters
+    ----------
+    path : Path
+        The file, or the folder it stands in.
+
+    Raises
+    ------
+    InputError
+        With every problem of the file at once: unknown keys (naming the nearest), wrong values, contradictions.
+    """
+    file = path / "study.toml" if path.is_dir() else path
+    if not file.is_file():
+        raise InputError(Problem("no_study", "a study.toml or its folder", str(path), "study", "Write one with `carbonshed init DIR`."))
+    try:
+        data = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(Problem("not_toml", "a TOML file in UTF-8", str(error), str(file), "Mend the line named.")) from error
+    return parse_spec(data, where=file.name)
+
+
+def parse_spec(data: dict[str, Any], *, where: str = "study.toml") -> Spec:
+    """The specification from plain data; see `read_spec`."""
+    try:
+        return Spec.model_validate(data)
+    except ValidationError as error:
+        raise InputError([_problem(dict(e), where) for e in error.errors()]) from error
+
+
+def _problem(error: dict[str, Any], where: str) -> Problem:
+    path = [str(part) for part in error["loc"]]
+    key, section = path[-1] if path else "", Spec.model_fields.get(path[0]) if path else None
+    place = f"{where} [{'.'.join(path[:-1])}] {key}" if len(path) > 1 else f"{where} {key}".rstrip()
+    if error["type"] == "extra_forbidden":
+        known = _keys_of(path[0]) if len(path) > 1 and section is not None else list(Spec.model_fields)
+        home = [name for name in Spec.model_fields if key in _keys_of(name)]
+        near = nearest(key, known)
+        fix = f"Did you mean {near!r}?" if near else f"Known here: {', '.join(known)}."
+        fix = f"This key belongs into [{home[0]}]." if home and not near else fix
+        return Problem("unknown_key", "a known key", repr(key), place, fix)
+    if error["type"] == "missing":
+        return Problem("missing_key", f"the key {key!r}", "nothing", place, "Add it; `carbonshed init DIR` writes a commented example.")
+    text = error["msg"].removeprefix("Value error, ")
+    got = error.get("input")
+    shown = repr(got) if isinstance(got, str | int | float | bool | list | None) else "this section"
+    if error["type"] == "value_error":
+        return Problem("contradiction", "values that go together", text, place, "Change one of them.")
+    hint = ""
+    if error["type"] == "literal_error":
+        near = nearest(str(got), error["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", "))
+        hint = f"Did you mean {near!r}?" if near else "Choose one of those."
+    return Problem("bad_value", text, shown, place, hint or "Change the value.")
+
+
+def _keys_of(section: str) -> list[str]:
+    annotation = Spec.model_fields[section].annotation
+    for model in (annotation, *getattr(annotation, "__args__", ())):
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            return list(model.model_fields)
+    return []

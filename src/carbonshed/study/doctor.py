@@ -1,0 +1,33 @@
+"""What this installation is made of: for a bug report, and for a user who sees boxes instead of Chinese."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from importlib import metadata, util
+from pathlib import Path
+
+import carbonshed
+from carbonshed.study.study import PACKAGES
+
+EXTRAS = {"china": "frykit", "excel": "openpyxl"}
+
+
+def installation() -> dict[str, str]:
+    """Versions, fonts, drivers, memory and disk as one flat table."""
+    import rasterio
+    from pyproj import proj_version_str
+
+    from carbonshed.present.fonts import cjk_font
+
+    font = cjk_font()
+    found = {"carbonshed": carbonshed.__version__, "python": sys.version.split()[0], "system": platform.platform()}
+    found |= {name: metadata.version(name) for name in PACKAGES}
+    found |= {"GDAL": rasterio.__gdal_version__, "PROJ": proj_version_str}
+    found["Chinese font"] = str(font) if font else 'none found: figures are in English; pip install "carbonshed[china]" brings one'
+    found |= {f"extra {name}": "installed" if util.find_spec(module) else "not installed" for name, module in EXTRAS.items()}
+    found["cores"] = str(os.cpu_count())
+    found["free disk here"] = f"{shutil.disk_usage(Path.cwd()).free / 2**30:.1f} GB"
+    return found

@@ -1,0 +1,317 @@
+"""Steps 1 and 2: the land, reduced once onto pieces (cell x county); and the carbon accounts, which are sums of pieces."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from carbonshed.accounting.account import carbon_account
+from carbonshed.accounting.allocation import allocate_with_report, land_weights
+from carbonshed.accounting.carbon_sinks import carbon_sink, direct_source
+from carbonshed.accounting.coefficients import load_coefficients
+from carbonshed.checks import check_conserved, refuse, warn
+from carbonshed.readers.coefficients import coefficients_from_toml
+from carbonshed.readers.land_cover import tabulate_land_area
+from carbonshed.readers.legend import CLASSES
+from carbonshed.spatial.grid import Grid, coarse_ids
+from carbonshed.spatial.overlay import overlay
+from carbonshed.study.config import AllocatedTable
+from carbonshed.study.inputs import total_level
+from carbonshed.study.pipeline import Context, StepOutput
+
+TEXT_COLUMNS = ("name", "city", "province", "is_district")
+ECONOMY = ("gdp_yuan", "population", "fiscal_revenue_yuan")
+
+
+def land_area_step(context: Context) -> StepOutput:
+    """Cut the counties by the finest grid and tabulate land cover on the pieces, in one pass per raster."""
+    spec, inputs = context.spec, context.inputs
+    section = spec.land_cover
+    assert section is not None
+    units = inputs.land_units
+    context.progress(0.0, "cutting counties by the grid")
+    grid = Grid.over(units, side_km=spec.grid.base_km, crs=inputs.crs)
+    pieces = overlay(grid, units)
+    context.progress(0.2, f"{len(pieces)} pieces; reading land cover")
+    product = str(inputs.files.paths["legend"][0]) if "legend" in inputs.files.paths else section.product
+    area = tabulate_land_area(
+        inputs.files.years,
+        pieces,
+        legend=product,
+        coverage=section.coverage,
+        bands=section.band,
+        progress=lambda fraction, message: context.progress(0.2 + 0.75 * fraction, message),
+    )
+    table = _piece_table(area, pieces)
+    output = StepOutput(tables={"pieces": table, "land_area": _land_area_table(table)})
+    for year, rows in table.groupby("year"):
+        classified = rows[[c for c in CLASSES if c in rows]].to_numpy().sum() + rows["nodata_km2"].sum()
+        row = {"what": "land area of classes and nodata = area of the region [km2]", "year": int(year)}
+        # Areas of pixels (geodesic) against areas of polygons (equal-area projection): two independent roads, so not to rounding.
+        output.checks.append(_checked(row, float(rows["area_km2"].sum()), float(classified), tolerance=1e-3))
+        share = 1 - rows["nodata_km2"].sum() / rows["area_km2"].sum()
+        _require_coverage(share, section.min_coverage, int(year))
+    output.choices = {
+        "coverage": area.attrs["coverage"],
+        "legend": area.attrs["legend"],
+        "crs": inputs.crs.to_string(),
+        "base_km": spec.grid.base_km,
+        "origin": "0, 0 of the CRS",
+    }
+    return output
+
+
+def _require_coverage(share: float, lowest: float, year: int) -> None:
+    if share >= 1 - 1e-9:
+        return
+    if share < lowest:
+        raise refuse(
+            "coverage",
+            expected=f"land cover on at least {lowest:.0%} of the region",
+            got=f"{share:.2%} in {year}",
+            where="[land_cover] path",
+            fix="Give a map that covers the region, or lower [land_cover] min_coverage knowingly.",
+        )
+    warn(f"Land cover of {year} holds no data on {1 - share:.3%} of the region; sums are over the rest.")
+
+
+def _piece_table(area: xr.DataArray, pieces: gpd.GeoDataFrame) -> pd.DataFrame:
+    """One row a piece and year: cell, county, area, area of each class and of nodata [km2]."""
+    blocks = []
+    for year in area["year"].to_numpy():
+        block = pd.DataFrame(area.sel(year=year).to_numpy(), index=pieces.index, columns=area["land_class"].to_numpy())
+        block.insert(0, "year", int(year))
+        for position, column in enumerate(("cell_id", "county_id", "area_km2"), start=1):
+            block.insert(position, column, pieces[column].to_numpy())
+        block["nodata_km2"] = area["nodata_km2"].sel(year=year).to_numpy()
+        blocks.append(block)
+    return pd.concat(blocks)
+
+
+def _land_area_table(pieces: pd.DataFrame) -> pd.DataFrame:
+    """Class areas of the finest cells and of the counties, as sums of pieces."""
+    values = ["area_km2", *[c for c in CLASSES if c in pieces], "nodata_km2"]
+    levels = []
+    for level, key in (("grid", "cell_id"), ("county", "county_id")):
+        sums = pieces.groupby(["year", key], sort=False)[values].sum().reset_index().rename(columns={key: "unit_id"})
+        sums.insert(1, "level", level)
+        levels.append(sums)
+    return pd.concat(levels, ignore_index=True).set_index("unit_id")
+
+
+def _checked(row: dict[str, Any], before: float, after: float, *, tolerance: float = 1e-9) -> dict[str, Any]:
+    error = check_conserved(before, after, what=row["what"], tolerance=tolerance)
+    return {**row, "before": before, "after": after, "relative_error": error}
+
+
+def accounts_step(context: Context) -> StepOutput:
+    """Carbon source, sink and net emission per county and, where there is land cover, per cell of every scale."""
+    output = StepOutput()
+    if context.spec.land_cover is None:
+        output.tables["accounts_county"] = _county_accounts_from_table(context, output)
+    else:
+        pieces = _piece_accounts(context, output)
+        output.tables["accounts_grid"] = _grid_accounts(context, pieces, output)
+        if context.inputs.counties is not None:
+            output.tables["accounts_county"] = _county_accounts(context, pieces, output)
+    source = output.tables.get("accounts_county", output.tables.get("accounts_grid"))
+    assert source is not None
+    rows = source if "scale_km" not in source else source[source["scale_km"] == context.spec.grid.base_km]
+    for year, part in rows.groupby("year"):
+        sums = part[["carbon_source", "carbon_sink", "net_carbon_emission"]].sum()
+        output.totals.append({"year": int(year), "area_km2": float(part["area_km2"].sum()), **{k: float(v) for k, v in sums.items()}})
+    accounting = context.spec.accounting
+    output.choices |= {"sink_mode": accounting.sink_mode, "cropland_mode": accounting.cropland, "coefficients": accounting.coefficients}
+    if context.spec.emissions:
+        output.choices["allocation"] = context.spec.emissions.allocation
+    return output
+
+
+def _county_accounts_from_table(context: Context, output: StepOutput) -> gpd.GeoDataFrame:
+    """County accounts from the county table alone."""
+    inputs = context.inputs
+    counties, table = inputs.counties, inputs.county_table
+    if table is None or counties is None:
+        fix = "Give [counties] table with carbon_source_t and carbon_sink_t, or [land_cover]."
+        raise refuse("no_account", expected="a county table or land cover", got="neither", where="study.toml", fix=fix)
+    needed = [c for c in ("carbon_source", "carbon_sink") if c not in table]
+    if needed:
+        fix = "Add the columns, or give [land_cover] and [emissions]."
+        raise refuse(
+            "missing_column", expected=", ".join(f"{c}_t" for c in needed), got="no such column", where="[counties] table", fix=fix
+        )
+    frame = _with_county_columns(table.drop(columns=["area_km2"], errors="ignore"), counties)
+    account = carbon_account(frame["carbon_source"], frame["carbon_sink"])
+    return _join_account(frame, account)
+
+
+def _with_county_columns(table: pd.DataFrame, counties: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """The table in the order of years and counties, with the counties' names, areas and geometry."""
+    order = pd.MultiIndex.from_product([sorted(table["year"].unique()), counties.index], names=["year", "unit_id"])
+    panel = table.set_index("year", append=True).swaplevel().reindex(order).reset_index("year")
+    columns = [c for c in (*TEXT_COLUMNS, "area_km2") if c in counties]
+    for column in [c for c in columns if c in panel]:
+        panel = panel.drop(columns=column)
+    frame = panel.join(counties[[*columns, "geometry"]])
+    return gpd.GeoDataFrame(frame, geometry="geometry", crs=counties.crs)
+
+
+def _join_account(frame: gpd.GeoDataFrame, account: pd.DataFrame) -> gpd.GeoDataFrame:
+    for column in account:
+        frame[column] = account[column].to_numpy()
+    first = ["year", *[c for c in ("scale_km", *TEXT_COLUMNS, "area_km2") if c in frame]]
+    carbon = ["carbon_source", "carbon_sink", "net_carbon_emission"]
+    rest = [c for c in frame if c not in {*first, *carbon, "geometry"}]
+    return frame[[*first, *carbon, *rest, "geometry"]]
+
+
+def _piece_accounts(context: Context, output: StepOutput) -> pd.DataFrame:
+    """The table of pieces with carbon source and sink, and the economy where it is spread."""
+    spec, inputs = context.spec, context.inputs
+    pieces = context.tables["pieces"].copy()
+    classes = [c for c in CLASSES if c in pieces]
+    coefficients = _coefficients(context)
+    context.progress(0.1, "sinks")
+    by_class = carbon_sink(pieces[classes], coefficients=coefficients)
+    pieces["carbon_sink_landuse_coeff"] = by_class.to_numpy()
+    mode = spec.accounting.sink_mode
+    if mode == "landuse_coeff":
+        pieces["carbon_sink"] = pieces["carbon_sink_landuse_coeff"]
+    elif mode == "table":
+        pieces["carbon_sink"] = _spread_table_column(context, pieces, "carbon_sink", dict.fromkeys(classes, 1.0), output)
+    else:
+        sink = carbon_sink(pieces[classes], sink_mode=mode, npp=spec.accounting.npp, alpha=spec.accounting.alpha)
+        pieces["carbon_sink"] = sink.to_numpy()
+    context.progress(0.4, "sources")
+    if spec.emissions:
+        energy = _spread(context, pieces, "emissions", spec.emissions, "carbon_source", spec.emissions.class_weights, output)
+    else:
+        energy = _spread_table_column(context, pieces, "carbon_source", {"built_up": 1.0}, output)
+    direct = direct_source(pieces[classes], coefficients=coefficients) if spec.accounting.cropland == "source" else 0.0
+    pieces["carbon_source"] = energy + np.asarray(direct)
+    context.progress(0.6, "economy")
+    if spec.economy:
+        for quantity, weights in spec.economy.weights.items():
+            pieces[quantity] = _spread(context, pieces, "economy", spec.economy, quantity, weights, output)
+        what = ", ".join(spec.economy.weights)
+        output.notes.append({"en": f"Modelled by spreading totals over land: {what}.", "zh": f"按土地分摊总量模拟得到：{what}。"})
+    assert inputs.land_units is not None
+    return pieces
+
+
+def _coefficients(context: Context) -> Any:
+    named = context.spec.accounting.coefficients
+    paths = context.inputs.files.paths.get("coefficients")
+    return coefficients_from_toml(paths[0]) if paths else load_coefficients(named)
+
+
+def _spread(
+    context: Context,
+    pieces: pd.DataFrame,
+    role: str,
+    section: AllocatedTable,
+    quantity: str,
+    weights: dict[str, float],
+    output: StepOutput,
+) -> np.ndarray:
+    """Totals of a table spread over the pieces of each statistical unit, year by year."""
+    inputs = context.inputs
+    table = getattr(inputs, role)
+    counties = inputs.counties
+    level = "region" if counties is None else total_level(table, counties, section.level, role)
+    within = _statistical_units(pieces, counties, level)
+    return _spread_totals(pieces, table, within, quantity, weights, level, output)
+
+
+def _statistical_units(pieces: pd.DataFrame, counties: gpd.GeoDataFrame | None, level: str) -> pd.Series:
+    if level in ("county", "region") or counties is None:
+        return pieces["county_id"]
+    return pieces["county_id"].map(counties[level])
+
+
+def _spread_table_column(
+    context: Context, pieces: pd.DataFrame, quantity: str, weights: dict[str, float], output: StepOutput
+) -> np.ndarray:
+    table = context.inputs.county_table
+    if table is None or quantity not in table:
+        fix = f"Give [emissions], or {quantity}_t in [counties] table."
+        raise refuse("no_source", expected=f"{quantity} per county or province", got="none", where="study.toml", fix=fix)
+    return _spread_totals(pieces, table, pieces["county_id"], quantity, weights, "county", output)
+
+
+def _spread_totals(
+    pieces: pd.DataFrame,
+    table: pd.DataFrame,
+    within: pd.Series,
+    quantity: str,
+    weights: dict[str, float],
+    level: str,
+    output: StepOutput,
+) -> np.ndarray:
+    spread = np.zeros(len(pieces))
+    reports = []
+    for year in pieces["year"].unique():
+        rows = (pieces["year"] == year).to_numpy()
+        part = pieces.loc[rows]
+        totals = table.loc[table["year"] == year, quantity]
+        fallbacks = {"built_up": part["built_up"], "land area": part["area_km2"]}
+        values, report = allocate_with_report(totals, land_weights(part, weights), within=within[rows], fallbacks=fallbacks)
+        spread[rows] = values.to_numpy()
+        what = f"{quantity}: totals by {level} = sum over pieces"
+        output.checks.append(_checked({"what": what, "year": int(year)}, float(totals.sum()), float(np.nansum(spread[rows]))))
+        reports.append(report.assign(year=int(year), quantity=quantity, level=level))
+    report = pd.concat(reports)
+    before = output.tables.get("allocation_report")
+    output.tables["allocation_report"] = report if before is None else pd.concat([before, report])
+    return spread
+
+
+def _grid_accounts(context: Context, pieces: pd.DataFrame, output: StepOutput) -> gpd.GeoDataFrame:
+    """Accounts of the cells of every scale: the finest cells are sums of pieces, coarser cells sums of cells."""
+    spec, inputs = context.spec, context.inputs
+    values = _summed_columns(pieces)
+    cells = pieces.groupby(["year", "cell_id"], sort=False)[values].sum().reset_index()
+    grid = Grid.over(inputs.land_units, side_km=spec.grid.base_km, crs=inputs.crs)
+    frames = []
+    scales = sorted({spec.grid.base_km, *spec.grid.scales_km})
+    for step, side in enumerate(scales):
+        context.progress(0.6 + 0.3 * step / len(scales), f"cells of {side:g} km")
+        k = round(side / spec.grid.base_km)
+        ids = pd.Series(coarse_ids(cells["cell_id"].unique(), k), index=cells["cell_id"].unique())
+        sums = cells.assign(unit_id=cells["cell_id"].map(ids)).groupby(["year", "unit_id"], sort=True)[values].sum().reset_index("year")
+        shapes = grid.coarsen(k).to_frame().geometry
+        frame = gpd.GeoDataFrame(sums, geometry=shapes.reindex(sums.index).to_numpy(), crs=inputs.crs)
+        frame["scale_km"] = float(side)
+        frame["inside_share"] = frame["area_km2"] / side**2
+        _check_sums(output, f"cells of {side:g} km", pieces, frame)
+        frames.append(_join_account(frame, carbon_account(frame["carbon_source"], frame["carbon_sink"])))
+    return gpd.GeoDataFrame(pd.concat(frames), geometry="geometry", crs=inputs.crs)
+
+
+def _county_accounts(context: Context, pieces: pd.DataFrame, output: StepOutput) -> gpd.GeoDataFrame:
+    counties, table = context.inputs.counties, context.inputs.county_table
+    assert counties is not None
+    values = [c for c in _summed_columns(pieces) if c != "area_km2"]
+    sums = pieces.groupby(["county_id", "year"])[values].sum().rename_axis(index={"county_id": "unit_id"}).reset_index("year")
+    if table is not None:
+        extra = [c for c in table if c not in sums and c not in ("carbon_source", "carbon_sink", "area_km2", *TEXT_COLUMNS)]
+        sums = sums.set_index("year", append=True).join(table.set_index("year", append=True)[extra]).reset_index("year")
+    frame = _with_county_columns(sums, counties)
+    _check_sums(output, "counties", pieces, frame)
+    return _join_account(frame, carbon_account(frame["carbon_source"], frame["carbon_sink"]))
+
+
+def _summed_columns(pieces: pd.DataFrame) -> list[str]:
+    return [c for c in pieces if c not in ("year", "cell_id", "county_id")]
+
+
+def _check_sums(output: StepOutput, what: str, pieces: pd.DataFrame, frame: pd.DataFrame) -> None:
+    for quantity in ("carbon_source", "carbon_sink"):
+        before, after = pieces.groupby("year")[quantity].sum(), frame.groupby("year")[quantity].sum()
+        for year in before.index:
+            row = {"what": f"{quantity}: pieces = {what} [t CO2 a-1]", "year": int(year)}
+            output.checks.append(_checked(row, float(before[year]), float(after[year])))

@@ -1,0 +1,167 @@
+"""Steps on patterns: the scale that fits, zones, hot spots and clusters, centres of gravity."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from carbonshed.checks import DataWarning, warn
+from carbonshed.scale.choose import choose_scale, mark_chosen
+from carbonshed.scale.response import scale_response
+from carbonshed.spatial.centre import centre_of_gravity
+from carbonshed.spatial.grid import parse_cell_ids
+from carbonshed.spatial.neighbours import lattice_neighbours, polygon_neighbours, row_standardise
+from carbonshed.spatial.statistics import getis_ord, local_moran
+from carbonshed.study.pipeline import Context, StepOutput
+from carbonshed.zoning.classify import fit_zones
+from carbonshed.zoning.indicators import zoning_indicators
+from carbonshed.zoning.validate import zone_summary
+
+CARBON = ("carbon_source", "carbon_sink", "net_carbon_emission")
+MIN_INSIDE = 0.5
+
+
+def scale_step(context: Context) -> StepOutput:
+    """Moran's I, CV and the rest for every side, quantity and year; the side that the rule chooses."""
+    spec = context.spec
+    base = at_scale(context.tables["accounts_grid"], spec.grid.base_km)
+    responses, choices = [], []
+    for position, quantity in enumerate(CARBON):
+        context.progress(position / len(CARBON), quantity)
+        response = scale_response(
+            base,
+            scales_km=sorted({spec.grid.base_km, *spec.grid.scales_km}),
+            quantity=quantity,
+            permutations=spec.scale.permutations,
+            seed=spec.study.seed,
+        )
+        choice = choose_scale(response, rule=spec.scale.rule)
+        responses.append(mark_chosen(response, choice))
+        choices.append(choice.to_frame())
+    table = pd.concat(choices, ignore_index=True)
+    row = table.loc[table["quantity"] == spec.scale.quantity].iloc[0]
+    chosen = {"quantity": spec.scale.quantity, "working_scale_km": working_scale(table, context)}
+    chosen |= {key: row[key] for key in ("rule", "scale_km", "low_km", "high_km", "flags", "reason")}
+    output = StepOutput(tables={"scale_response": pd.concat(responses, ignore_index=True), "scale_choice": table})
+    output.choices = {"scale": {key: None if isinstance(v, float) and np.isnan(v) else v for key, v in chosen.items()}}
+    return output
+
+
+def at_scale(accounts: pd.DataFrame, side_km: float) -> pd.DataFrame:
+    """The cells of one side."""
+    return accounts[np.isclose(accounts["scale_km"], side_km)]
+
+
+def working_scale(scale_choice: pd.DataFrame, context: Context) -> float:
+    """Side that maps and zones are made on: the chosen one, or the finest where the rule gives none (which is said)."""
+    row = scale_choice.loc[scale_choice["quantity"] == context.spec.scale.quantity].iloc[0]
+    if pd.notna(row["scale_km"]):
+        return float(row["scale_km"])
+    side = float(context.spec.grid.base_km)
+    warn(f"The rule chose no scale ({row['reason']}); zones and hot spots are shown on the finest grid, {side:g} km.")
+    return side
+
+
+def zoning_accounts(context: Context) -> gpd.GeoDataFrame:
+    """Accounts that are zoned: the cells of the chosen side, or the counties."""
+    if context.spec.zoning.level == "county" or not context.spec.has_grid:
+        return context.tables["accounts_county"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # said once, in the step `scale`
+        side = working_scale(context.tables["scale_choice"], context)
+    return at_scale(context.tables["accounts_grid"], side)
+
+
+def zones_step(context: Context) -> StepOutput:
+    """Indicators, SOM, K-Means, names: a zone for each cell or county and year."""
+    spec = context.spec
+    accounts = zoning_accounts(context)
+    context.progress(0.1, "indicators")
+    indicators = zoning_indicators(accounts)
+    context.progress(0.3, "clustering")
+    model = fit_zones(
+        indicators,
+        method=spec.zoning.method,
+        features=spec.zoning.features,
+        zones=spec.zoning.zones,
+        seed=spec.study.seed,
+    )
+    zones = model.zones
+    summary = zone_summary(zones, accounts)
+    output = StepOutput(tables={"zones": zones, "zone_summary": summary})
+    for quantity in CARBON:
+        for year, rows in accounts.groupby("year"):
+            in_zones = summary.loc[summary["year"] == year, quantity].sum()
+            what = f"{quantity}: zones = accounts [t CO2 a-1]"
+            before = float(rows[quantity].sum())
+            error = 0.0 if before == in_zones else abs(in_zones - before) / abs(before)
+            row: dict[str, Any] = {"what": what, "year": int(year), "before": before, "after": float(in_zones), "relative_error": error}
+            output.checks.append(row)
+    output.choices = {"zoning": {"level": spec.zoning.level, "method": spec.zoning.method, **model.record()}}
+    return output
+
+
+def statistics_step(context: Context) -> StepOutput:
+    """Local Moran and Gi* with FDR for cells of the chosen side and for counties."""
+    spec, parts = context.spec, []
+    if spec.has_grid:
+        side = working_scale(context.tables["scale_choice"], context)
+        cells = at_scale(context.tables["accounts_grid"], side)
+        cells = cells[cells["inside_share"] >= MIN_INSIDE]
+        for year, rows in cells.groupby("year"):
+            _, row, column = parse_cell_ids(rows.index)
+            neighbours = lattice_neighbours(row, column)
+            parts += [_local(rows, rows[q] / rows["area_km2"], q, year, neighbours, spec.study.seed) for q in CARBON]
+    if "accounts_county" in context.tables:
+        counties = context.tables["accounts_county"]
+        money = context.tables.get("compensation")
+        first = counties[counties["year"] == counties["year"].iloc[0]]
+        neighbours = polygon_neighbours(first)
+        for position, (year, rows) in enumerate(counties.groupby("year")):
+            context.progress(0.3 + 0.7 * position / counties["year"].nunique(), f"counties {year}")
+            rows = rows.loc[first.index]
+            parts += [_local(rows, rows[q] / rows["area_km2"], q, year, neighbours, spec.study.seed) for q in CARBON]
+            if money is not None:
+                parts += _local_money(rows, money[money["year"] == year], year, spec.study.seed)
+    return StepOutput(tables={"spatial_statistics": pd.concat(parts)})
+
+
+def _local_money(counties: gpd.GeoDataFrame, money: pd.DataFrame, year: int, seed: int) -> list[pd.DataFrame]:
+    """Local statistics of the signed and the absolute amounts (before closure), among the counties that have one."""
+    amount = (money["receivable_before"] - money["payable_before"]).dropna()
+    amount = amount[amount.index.isin(counties.index)]
+    rows = counties.loc[amount.index]
+    neighbours = polygon_neighbours(rows)
+    signed = _local(rows, amount, "net_compensation", year, neighbours, seed)
+    return [signed, _local(rows, amount.abs(), "absolute_compensation", year, neighbours, seed)]
+
+
+def _local(rows: pd.DataFrame, values: pd.Series, quantity: str, year: int, neighbours: Any, seed: int) -> pd.DataFrame:
+    moran = local_moran(values, row_standardise(neighbours), seed=seed)
+    hot = getis_ord(values, neighbours, star=True, seed=seed)
+    table = moran.join(hot[["gi_star_z", "gi_star_p"]])
+    table.insert(0, "year", int(year))
+    table.insert(1, "quantity", quantity)
+    table.index.name = "unit_id"
+    return table
+
+
+def centre_step(context: Context) -> StepOutput:
+    """Weighted centre and standard deviational ellipse per year, of carbon and of money."""
+    tables = []
+    carbon = context.tables.get("accounts_county")
+    if carbon is None:
+        carbon = at_scale(context.tables["accounts_grid"], context.spec.grid.base_km)
+    tables += [centre_of_gravity(carbon, weight=quantity) for quantity in ("carbon_source", "carbon_sink")]
+    money = context.tables.get("compensation")
+    if money is not None:
+        shapes = carbon.loc[~carbon.index.duplicated(), "geometry"]
+        known = money[money.index.isin(shapes.index) & money["payable_before"].notna()]
+        frame = gpd.GeoDataFrame(known, geometry=shapes.reindex(known.index).to_numpy(), crs=carbon.crs)
+        frame = frame.assign(payable=known["payable_before"], receivable=known["receivable_before"])
+        tables += [centre_of_gravity(frame, weight=quantity) for quantity in ("payable", "receivable")]
+    return StepOutput(tables={"centre_of_gravity": pd.concat(tables, ignore_index=True)})

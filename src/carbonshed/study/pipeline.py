@@ -1,0 +1,176 @@
+"""The runner: a plain list of steps, each keyed by the content of what it depends on, resumed where the keys agree.
+
+The key of a step is the SHA-256 of its name, the version of the package, the values in ``study.toml`` that it reads, the digests of the input files that it reads,
+and the keys of the steps it needs. Equal keys mean equal results, so a step whose key stands in the manifest (or in memory, for a
+scenario) is not run again.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+import carbonshed
+from carbonshed.checks import CarbonshedError, DataWarning
+from carbonshed.study.config import Spec
+from carbonshed.study.inputs import InputFiles, Inputs, read_inputs
+from carbonshed.study.store import Store, digest
+
+logger = logging.getLogger(__name__)
+
+Progress = Callable[[float, str], None]
+
+
+class StepError(CarbonshedError):
+    """A step failed for a reason other than its data; the folder stays valid and the run can be resumed."""
+
+    def __init__(self, step: str, cause: BaseException):
+        super().__init__(f"step {step!r} failed: {type(cause).__name__}: {cause}")
+        self.step = step
+
+
+@dataclass
+class StepOutput:
+    """What a step gives: tables, checks of totals, choices made, notes for the reader, warnings, seconds."""
+
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    checks: list[dict[str, Any]] = field(default_factory=list)
+    totals: list[dict[str, Any]] = field(default_factory=list)
+    choices: dict[str, Any] = field(default_factory=dict)
+    notes: list[dict[str, str]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def record(self) -> dict[str, Any]:
+        """All but the tables, as plain data for the manifest."""
+        return {"checks": self.checks, "totals": self.totals, "choices": self.choices, "notes": self.notes, "warnings": self.warnings}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the chain.
+
+    Parameters
+    ----------
+    name : str
+    run : callable
+        ``run(context) -> StepOutput``.
+    needs : tuple of str
+        Steps whose tables it reads.
+    reads : tuple of str
+        Keys of ``study.toml`` it depends on, dotted.
+    files : tuple of str
+        Roles of the input files it depends on.
+    when : callable
+        Whether the study has this step at all.
+    """
+
+    name: str
+    run: Callable[[Context], StepOutput]
+    needs: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    when: Callable[[Spec], bool] = lambda spec: True
+
+
+@dataclass
+class Context:
+    """What a step sees: the specification, the inputs (read once, on demand), the tables before it, a progress call."""
+
+    spec: Spec
+    input_files: InputFiles
+    tables: Mapping[str, pd.DataFrame]
+    progress: Progress = lambda fraction, message: None
+
+    @cached_property
+    def inputs(self) -> Inputs:
+        """All inputs as canonical objects; refuses bad ones with every problem at once."""
+        return read_inputs(self.spec, self.input_files)
+
+
+def active(steps: Sequence[Step], spec: Spec, until: str | None = None) -> list[Step]:
+    """The steps this study has, up to and including `until`."""
+    chosen = [step for step in steps if step.when(spec)]
+    if until is None:
+        return chosen
+    names = [step.name for step in chosen]
+    return chosen[: names.index(until) + 1]
+
+
+def step_keys(steps: Sequence[Step], spec: Spec, input_files: InputFiles) -> dict[str, str]:
+    """Content key of every step."""
+    keys: dict[str, str] = {}
+    for step in steps:
+        keys[step.name] = digest(
+            {
+                "step": step.name,
+                "version": carbonshed.__version__,
+                "spec": {path: _look_up(spec, path) for path in step.reads},
+                "files": {role: input_files.digests(role) for role in step.files},
+                "needs": [keys[name] for name in step.needs if name in keys],
+            }
+        )
+    return keys
+
+
+def _look_up(spec: Spec, path: str) -> Any:
+    value: Any = spec
+    for part in path.split("."):
+        value = getattr(value, part, None)
+    return value.model_dump() if hasattr(value, "model_dump") else value
+
+
+def run_step(step: Step, context: Context) -> StepOutput:
+    """Run one step, catching its data warnings; errors of the data pass, others become `StepError`."""
+    start = time.perf_counter()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        warnings.simplefilter("always", DataWarning)
+        try:
+            output = step.run(context)
+        except (CarbonshedError, KeyboardInterrupt):
+            raise
+        except Exception as error:
+            logger.debug("step %s", step.name, exc_info=True)
+            raise StepError(step.name, error) from error
+    own = [str(w.message) for w in caught if issubclass(w.category, DataWarning)]
+    for other in (w for w in caught if not issubclass(w.category, DataWarning)):
+        logger.debug("%s: %s", step.name, other.message)
+    output.warnings = list(dict.fromkeys([*output.warnings, *own]))
+    output.seconds = time.perf_counter() - start
+    return output
+
+
+class StoredTables(Mapping[str, pd.DataFrame]):
+    """Tables by name: those in memory, then those of the result folder, read on demand and kept."""
+
+    def __init__(self, memory: dict[str, pd.DataFrame], store: Store | None = None, stored: Sequence[str] = ()):
+        self._memory, self._store, self._stored = memory, store, set(stored)
+
+    def remember(self, tables: Mapping[str, pd.DataFrame]) -> None:
+        """Keep these tables in memory."""
+        self._memory.update(tables)
+
+    def know(self, names: Sequence[str]) -> None:
+        """These tables stand in the folder and may be read from it."""
+        self._stored.update(names)
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        if name not in self._memory:
+            if self._store is None or name not in self._stored:
+                raise KeyError(name)
+            self._memory[name] = self._store.read_table(name)
+        return self._memory[name]
+
+    def __iter__(self) -> Any:
+        return iter({**dict.fromkeys(self._memory), **dict.fromkeys(self._stored)})
+
+    def __len__(self) -> int:
+        return len(set(self._memory) | self._stored)

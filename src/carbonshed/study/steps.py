@@ -1,0 +1,47 @@
+"""The chain: its steps in order. To see what a step does, open the function it names."""
+
+from __future__ import annotations
+
+from carbonshed.study.config import Spec
+from carbonshed.study.land_steps import accounts_step, land_area_step
+from carbonshed.study.money_steps import compensation_step, flows_step
+from carbonshed.study.pattern_steps import centre_step, scale_step, statistics_step, zones_step
+from carbonshed.study.pipeline import Step
+
+
+def has_grid(spec: Spec) -> bool:
+    """There is land cover, so there are cells."""
+    return spec.land_cover is not None
+
+
+def has_counties(spec: Spec) -> bool:
+    """There are counties, so there is money."""
+    return spec.counties is not None
+
+
+LAND = ("counties", "region", "land_cover", "legend")
+
+STEPS: tuple[Step, ...] = (
+    Step(
+        "land_area",
+        land_area_step,
+        reads=("study.years", "study.crs", "counties", "region", "land_cover", "grid.base_km"),
+        files=LAND,
+        when=has_grid,
+    ),
+    Step(
+        "accounts",
+        accounts_step,
+        needs=("land_area",),
+        reads=("study.years", "study.crs", "counties", "accounting", "emissions", "economy", "grid"),
+        files=("counties", "region", "county_table", "emissions", "economy", "coefficients"),
+    ),
+    Step("scale", scale_step, needs=("accounts",), reads=("scale", "grid", "study.seed"), when=has_grid),
+    Step("zones", zones_step, needs=("accounts", "scale"), reads=("zoning", "scale.quantity", "study.seed")),
+    Step("compensation", compensation_step, needs=("accounts",), reads=("compensation",), when=has_counties),
+    Step("flows", flows_step, needs=("accounts", "compensation"), reads=("compensation",), when=has_counties),
+    Step("statistics", statistics_step, needs=("accounts", "scale", "compensation"), reads=("study.seed", "scale.quantity")),
+    Step("centre", centre_step, needs=("accounts", "compensation"), reads=("grid.base_km",)),
+)
+
+STEP_NAMES = tuple(step.name for step in STEPS)
