@@ -8,19 +8,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from carbonshed.accounting.carbon_sinks import CROPLAND_OF_SINK
 from carbonshed.checks import InputError, Problem, nearest
 
 ZONING_SETS = ("budget", "nrca", "density")
-CROPLAND_OF_SINK = {
-    "landuse_coeff": "source",
-    "crop_uptake": "crop_uptake",
-    "npp_gross": "npp",
-    "npp_scaled": "npp",
-    "nep_model": "npp",
-    "table": "source",
-}
-"""`cropland_mode` that goes with each `sink_mode`."""
-
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 

@@ -12,12 +12,12 @@ import xarray as xr
 from carbonshed.accounting.account import carbon_account
 from carbonshed.accounting.allocation import allocate_with_report, land_weights
 from carbonshed.accounting.carbon_sinks import carbon_sink, direct_source
-from carbonshed.accounting.coefficients import load_coefficients
+from carbonshed.accounting.coefficients import land_classes, load_coefficients
 from carbonshed.checks import check_conserved, refuse, warn
 from carbonshed.readers.coefficients import coefficients_from_toml
 from carbonshed.readers.land_cover import tabulate_land_area
-from carbonshed.readers.legend import CLASSES
-from carbonshed.spatial.grid import Grid, coarse_ids
+from carbonshed.spatial.cell_ids import coarse_ids
+from carbonshed.spatial.grid import Grid
 from carbonshed.spatial.overlay import overlay
 from carbonshed.study.config import AllocatedTable
 from carbonshed.study.inputs import total_level
@@ -49,7 +49,7 @@ def land_area_step(context: Context) -> StepOutput:
     table = _piece_table(area, pieces)
     output = StepOutput(tables={"pieces": table, "land_area": _land_area_table(table)})
     for year, rows in table.groupby("year"):
-        classified = rows[[c for c in CLASSES if c in rows]].to_numpy().sum() + rows["nodata_km2"].sum()
+        classified = rows[[c for c in land_classes() if c in rows]].to_numpy().sum() + rows["nodata_km2"].sum()
         row = {"what": "land area of classes and nodata = area of the region [km2]", "year": int(year)}
         # Areas of pixels (geodesic) against areas of polygons (equal-area projection): two independent roads, so not to rounding.
         output.checks.append(_checked(row, float(rows["area_km2"].sum()), float(classified), tolerance=1e-3))
@@ -94,7 +94,7 @@ def _piece_table(area: xr.DataArray, pieces: gpd.GeoDataFrame) -> pd.DataFrame:
 
 def _land_area_table(pieces: pd.DataFrame) -> pd.DataFrame:
     """Class areas of the finest cells and of the counties, as sums of pieces."""
-    values = ["area_km2", *[c for c in CLASSES if c in pieces], "nodata_km2"]
+    values = ["area_km2", *[c for c in land_classes() if c in pieces], "nodata_km2"]
     levels = []
     for level, key in (("grid", "cell_id"), ("county", "county_id")):
         sums = pieces.groupby(["year", key], sort=False)[values].sum().reset_index().rename(columns={key: "unit_id"})
@@ -145,8 +145,7 @@ def _county_accounts_from_table(context: Context, output: StepOutput) -> gpd.Geo
             "missing_column", expected=", ".join(f"{c}_t" for c in needed), got="no such column", where="[counties] table", fix=fix
         )
     frame = _with_county_columns(table.drop(columns=["area_km2"], errors="ignore"), counties)
-    account = carbon_account(frame["carbon_source"], frame["carbon_sink"])
-    return _join_account(frame, account)
+    return _account(frame)
 
 
 def _with_county_columns(table: pd.DataFrame, counties: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
@@ -160,20 +159,20 @@ def _with_county_columns(table: pd.DataFrame, counties: gpd.GeoDataFrame) -> gpd
     return gpd.GeoDataFrame(frame, geometry="geometry", crs=counties.crs)
 
 
-def _join_account(frame: gpd.GeoDataFrame, account: pd.DataFrame) -> gpd.GeoDataFrame:
-    for column in account:
-        frame[column] = account[column].to_numpy()
-    first = ["year", *[c for c in ("scale_km", *TEXT_COLUMNS, "area_km2") if c in frame]]
+def _account(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """The frame with its account, columns in the order of the contract."""
+    account = carbon_account(frame, sources={"all": frame["carbon_source"]}, sinks={"all": frame["carbon_sink"]})
+    first = ["year", *[c for c in ("scale_km", *TEXT_COLUMNS, "area_km2") if c in account]]
     carbon = ["carbon_source", "carbon_sink", "net_carbon_emission"]
-    rest = [c for c in frame if c not in {*first, *carbon, "geometry"}]
-    return frame[[*first, *carbon, *rest, "geometry"]]
+    rest = [c for c in account if c not in {*first, *carbon, "geometry"}]
+    return account[[*first, *carbon, *rest, "geometry"]]
 
 
 def _piece_accounts(context: Context, output: StepOutput) -> pd.DataFrame:
     """The table of pieces with carbon source and sink, and the economy where it is spread."""
     spec, inputs = context.spec, context.inputs
     pieces = context.tables["pieces"].copy()
-    classes = [c for c in CLASSES if c in pieces]
+    classes = [c for c in land_classes() if c in pieces]
     coefficients = _coefficients(context)
     context.progress(0.1, "sinks")
     by_class = carbon_sink(pieces[classes], coefficients=coefficients)
@@ -258,7 +257,7 @@ def _spread_totals(
         rows = (pieces["year"] == year).to_numpy()
         part = pieces.loc[rows]
         totals = table.loc[table["year"] == year, quantity]
-        fallbacks = {"built_up": part["built_up"], "land area": part["area_km2"]}
+        fallbacks = (part["built_up"].rename("built-up area"), part["area_km2"].rename("land area"))
         values, report = allocate_with_report(totals, land_weights(part, weights), within=within[rows], fallbacks=fallbacks)
         spread[rows] = values.to_numpy()
         what = f"{quantity}: totals by {level} = sum over pieces"
@@ -274,7 +273,7 @@ def _grid_accounts(context: Context, pieces: pd.DataFrame, output: StepOutput) -
     """Accounts of the cells of every scale: the finest cells are sums of pieces, coarser cells sums of cells."""
     spec, inputs = context.spec, context.inputs
     values = _summed_columns(pieces)
-    cells = pieces.groupby(["year", "cell_id"], sort=False)[values].sum().reset_index()
+    cells = pieces.groupby(["year", "cell_id"], sort=False)[values].sum(min_count=1).reset_index()
     grid = Grid.over(inputs.land_units, side_km=spec.grid.base_km, crs=inputs.crs)
     frames = []
     scales = sorted({spec.grid.base_km, *spec.grid.scales_km})
@@ -282,13 +281,18 @@ def _grid_accounts(context: Context, pieces: pd.DataFrame, output: StepOutput) -
         context.progress(0.6 + 0.3 * step / len(scales), f"cells of {side:g} km")
         k = round(side / spec.grid.base_km)
         ids = pd.Series(coarse_ids(cells["cell_id"].unique(), k), index=cells["cell_id"].unique())
-        sums = cells.assign(unit_id=cells["cell_id"].map(ids)).groupby(["year", "unit_id"], sort=True)[values].sum().reset_index("year")
+        sums = (
+            cells.assign(unit_id=cells["cell_id"].map(ids))
+            .groupby(["year", "unit_id"], sort=True)[values]
+            .sum(min_count=1)
+            .reset_index("year")
+        )
         shapes = grid.coarsen(k).to_frame().geometry
         frame = gpd.GeoDataFrame(sums, geometry=shapes.reindex(sums.index).to_numpy(), crs=inputs.crs)
         frame["scale_km"] = float(side)
         frame["inside_share"] = frame["area_km2"] / side**2
         _check_sums(output, f"cells of {side:g} km", pieces, frame)
-        frames.append(_join_account(frame, carbon_account(frame["carbon_source"], frame["carbon_sink"])))
+        frames.append(_account(frame))
     return gpd.GeoDataFrame(pd.concat(frames), geometry="geometry", crs=inputs.crs)
 
 
@@ -296,13 +300,13 @@ def _county_accounts(context: Context, pieces: pd.DataFrame, output: StepOutput)
     counties, table = context.inputs.counties, context.inputs.county_table
     assert counties is not None
     values = [c for c in _summed_columns(pieces) if c != "area_km2"]
-    sums = pieces.groupby(["county_id", "year"])[values].sum().rename_axis(index={"county_id": "unit_id"}).reset_index("year")
+    sums = pieces.groupby(["county_id", "year"])[values].sum(min_count=1).rename_axis(index={"county_id": "unit_id"}).reset_index("year")
     if table is not None:
         extra = [c for c in table if c not in sums and c not in ("carbon_source", "carbon_sink", "area_km2", *TEXT_COLUMNS)]
         sums = sums.set_index("year", append=True).join(table.set_index("year", append=True)[extra]).reset_index("year")
     frame = _with_county_columns(sums, counties)
     _check_sums(output, "counties", pieces, frame)
-    return _join_account(frame, carbon_account(frame["carbon_source"], frame["carbon_sink"]))
+    return _account(frame)
 
 
 def _summed_columns(pieces: pd.DataFrame) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import geopandas as gpd
@@ -9,21 +10,29 @@ import numpy as np
 import pandas as pd
 
 from carbonshed.checks import refuse
-from carbonshed.compensation.amounts import compensation_amount
-from carbonshed.compensation.direction import direction
-from carbonshed.compensation.flows import compensation_flow
-from carbonshed.compensation.presets import apply_district_mode, settings
+from carbonshed.compensation.amounts import amount_summary, compensation_amount, institution_rows
+from carbonshed.compensation.direction import compensation_direction, direction_checks
+from carbonshed.compensation.districts import apply_district_mode
+from carbonshed.compensation.flows import compensation_flow, flow_summary
+from carbonshed.compensation.form_properties import form_properties
+from carbonshed.compensation.presets import preset
 from carbonshed.compensation.price import carbon_price
-from carbonshed.compensation.priority import balance, compensation_priority
-from carbonshed.compensation.revise import form_properties, revise_account
+from carbonshed.compensation.priority import balance, balance_summary, compensation_priority
+from carbonshed.compensation.revise import revise_account
 from carbonshed.study.config import Spec
 from carbonshed.study.pipeline import Context, StepOutput
+
+PRESET_ONLY = ("name", "purpose", "price", "flow_cost", "flow_solver", "payer_order", "centre_quantities")
 
 
 def compensation_settings(spec: Spec) -> dict[str, Any]:
     """The preset with the study's own keys over it."""
+    base = {key: value for key, value in vars(preset(spec.compensation.preset)).items() if key not in PRESET_ONLY}
     own = spec.compensation.model_dump(exclude={"preset", "price", "leave_out", "flow_cost", "flow_solver"}, exclude_none=True)
-    return {**settings(spec.compensation.preset), **own}
+    if "revision" in own and "weights" not in own:
+        base["weights"] = None  # the preset's weights belong to the preset's form
+    chosen = {**base, **own}
+    return {**chosen, "weights": None if chosen["weights"] is None else dict(chosen["weights"])}
 
 
 def compensated_counties(context: Context) -> gpd.GeoDataFrame:
@@ -36,63 +45,76 @@ def compensated_counties(context: Context) -> gpd.GeoDataFrame:
         fix = "Use ids of the counties, or drop them from the list."
         raise refuse("unknown_id", expected="county ids", got=", ".join(unknown), where="[compensation] leave_out", fix=fix)
     accounts = accounts[~accounts.index.isin(left_out)]
-    return apply_district_mode(accounts, mode=compensation_settings(spec)["district_mode"])
+    return apply_district_mode(accounts, district_mode=compensation_settings(spec)["district_mode"])
 
 
 def compensation_step(context: Context) -> StepOutput:
     """Account, revision, price, ability, cap, closure, priority; balance B_N; direction by province and city."""
     spec, chosen = context.spec, compensation_settings(context.spec)
-    counties = compensated_counties(context)
+    counties = pd.DataFrame(compensated_counties(context).drop(columns="geometry"))
+    if "gdp_yuan" not in counties:
+        counties["gdp_yuan"] = np.nan
     price = carbon_price(spec.compensation.price)
+    form = {"form": chosen["revision"], "weights": chosen.get("weights"), "floor_quantile": chosen["floor_quantile"]}
     context.progress(0.1, "revision")
-    revised = revise_account(
-        counties,
-        form=chosen["revision"],
-        weights=chosen.get("weights"),
-        rescale=chosen.get("rescale", False),
-        floor_quantile=chosen["floor_quantile"],
-    )
+    revised = revise_account(counties, rescale=chosen["rescale"], **form)
     context.progress(0.3, "amounts")
-    joined = counties.join(revised[[c for c in revised if c not in counties]]) if counties.index.is_unique else _beside(counties, revised)
     amounts = compensation_amount(
-        joined,
+        revised,
         price=price,
         ability=chosen["ability"],
         closure=chosen["closure"],
+        shortfall=chosen["shortfall"],
         fiscal_cap=chosen["fiscal_cap"] or None,
         overflow=chosen["overflow"],
-        shortfall=chosen["shortfall"],
     )
     context.progress(0.5, "priority")
-    table = _beside(joined, amounts)
-    table = _beside(table, compensation_priority(table))
-    keep = [c for c in table if c not in ("geometry", "gdp_yuan", "population", "fiscal_revenue_yuan")]
-    output = StepOutput(tables={"compensation": pd.DataFrame(table[keep]), "balance": balance(table)})
-    output.tables["direction"] = direction(table)
-    output.tables["revision_properties"] = form_properties(counties, form=chosen["revision"], weights=chosen.get("weights"))
-    for year, rows in table.groupby("year"):
-        sums = {c: float(np.nansum(rows[c])) for c in ("payable_before", "receivable_before", "payable", "receivable")}
-        row: dict[str, Any] = {"year": int(year), **sums}
-        row["unbalanced_amount"] = sums["payable_before"] - sums["receivable_before"]
-        output.totals.append(row)
-        if chosen["closure"] != "none":
-            scale = max(sums["payable"], sums["receivable"])
-            error = abs(sums["payable"] - sums["receivable"]) / scale if scale else 0.0
-            what = "payable = receivable after closure [yuan a-1]"
-            check = {"what": what, "year": int(year), "before": sums["payable"], "after": sums["receivable"], "relative_error": error}
-            output.checks.append(check)
-    chosen_record = {key: value for key, value in chosen.items() if value is not None}
-    output.choices = {"preset": spec.compensation.preset, **chosen_record, "price": price.record(), "p_convention": "two_sided"}
+    ranked = compensation_priority(amounts)
+    summary = amount_summary(amounts, closure=chosen["closure"])
+    institutions = institution_rows(amounts, closure=chosen["closure"])
+    table = pd.concat([ranked, institutions]) if len(institutions) else ranked
+    output = StepOutput(
+        tables={
+            "compensation": table,
+            "compensation_totals": summary,
+            "balance": balance(ranked),
+            "balance_summary": balance_summary(ranked),
+            "direction": _direction(ranked),
+            "revision_properties": form_properties(counties, **form),
+        }
+    )
+    if "province" in ranked and "population" in ranked:
+        output.choices["direction"] = [asdict(check) for check in direction_checks(ranked, by="province")]
+    _money_totals(output, table, chosen["closure"])
+    record = {key: value for key, value in chosen.items() if value is not None}
+    output.choices |= {"preset": spec.compensation.preset, **record, "price": asdict(price), "p_convention": "two_sided"}
     return output
 
 
-def _beside(left: pd.DataFrame, right: pd.DataFrame) -> pd.DataFrame:
-    """`left` with the new columns of `right`, row by row (both have the same rows in the same order), and rows only `right` has (a fund)."""
-    extra = right.iloc[len(left) :]
-    result = left.copy()
-    for column in [c for c in right if c not in left]:
-        result[column] = right[column].to_numpy()[: len(left)]
-    return pd.concat([result, extra[[c for c in extra if c in result]]]) if len(extra) else result
+def _direction(ranked: pd.DataFrame) -> pd.DataFrame:
+    """Net payers and recipients by province and by city, as far as the counties have these columns."""
+    needed = {"population"} - set(ranked)
+    known = ranked.assign(**dict.fromkeys(needed, np.nan))
+    levels = [level for level in ("province", "city") if level in ranked]
+    parts = [compensation_direction(known, by=level).rename(columns={level: "name"}).assign(level=level) for level in levels]
+    if not parts:
+        return pd.DataFrame({"level": [], "name": [], "year": []})
+    table = pd.concat(parts, ignore_index=True)
+    return table[["level", "name", *[c for c in table if c not in ("level", "name")]]]
+
+
+def _money_totals(output: StepOutput, table: pd.DataFrame, closure: str) -> None:
+    """Both sums before and after, and the check that money closes where a closure was asked for."""
+    for year, rows in table.groupby("year"):
+        sums = {c: float(np.nansum(rows[c].astype(float))) for c in ("payable_before", "receivable_before", "payable", "receivable")}
+        remainder = sums["payable_before"] - sums["receivable_before"]
+        output.totals.append({"year": int(year), **sums, "unbalanced_amount": remainder})
+        if closure != "none":
+            scale = max(sums["payable"], sums["receivable"])
+            error = abs(sums["payable"] - sums["receivable"]) / scale if scale else 0.0
+            what = "payable = receivable after closure, funds included [yuan a-1]"
+            check: dict[str, Any] = {"what": what, "year": int(year), "before": sums["payable"], "after": sums["receivable"]}
+            output.checks.append({**check, "relative_error": error})
 
 
 def flows_step(context: Context) -> StepOutput:
@@ -103,7 +125,7 @@ def flows_step(context: Context) -> StepOutput:
     geometry = gpd.GeoSeries(shapes.reindex(money.index).to_numpy(), index=money.index, crs=counties.crs)
     frame = gpd.GeoDataFrame(money, geometry=geometry)
     flows = compensation_flow(frame, cost=context.spec.compensation.flow_cost, solver=context.spec.compensation.flow_solver)
-    output = StepOutput(tables={"flows": flows})
+    output = StepOutput(tables={"flows": flows, "flow_summary": flow_summary(flows, money)})
     for year, rows in money.groupby("year"):
         moved = float(flows.loc[flows["year"] == year, "compensation_flow"].sum())
         due = min(float(np.nansum(rows["payable"])), float(np.nansum(rows["receivable"])))

@@ -12,8 +12,8 @@ import pandas as pd
 from carbonshed.checks import DataWarning, warn
 from carbonshed.scale.choose import choose_scale, mark_chosen
 from carbonshed.scale.response import scale_response
+from carbonshed.spatial.cell_ids import parse_cell_ids
 from carbonshed.spatial.centre import centre_of_gravity
-from carbonshed.spatial.grid import parse_cell_ids
 from carbonshed.spatial.neighbours import lattice_neighbours, polygon_neighbours, row_standardise
 from carbonshed.spatial.statistics import getis_ord, local_moran
 from carbonshed.study.pipeline import Context, StepOutput
@@ -92,7 +92,7 @@ def zones_step(context: Context) -> StepOutput:
     )
     zones = model.zones
     summary = zone_summary(zones, accounts)
-    output = StepOutput(tables={"zones": zones, "zone_summary": summary})
+    output = StepOutput(tables={"zones": zones, "zone_summary": summary, "zone_naming": model.naming, "choice_of_k": model.choice_of_k})
     for quantity in CARBON:
         for year, rows in accounts.groupby("year"):
             in_zones = summary.loc[summary["year"] == year, quantity].sum()
@@ -101,7 +101,7 @@ def zones_step(context: Context) -> StepOutput:
             error = 0.0 if before == in_zones else abs(in_zones - before) / abs(before)
             row: dict[str, Any] = {"what": what, "year": int(year), "before": before, "after": float(in_zones), "relative_error": error}
             output.checks.append(row)
-    output.choices = {"zoning": {"level": spec.zoning.level, "method": spec.zoning.method, **model.record()}}
+    output.choices = {"zoning": {"level": spec.zoning.level, **model.provenance, "quality": model.quality}}
     return output
 
 

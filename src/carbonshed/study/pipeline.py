@@ -1,8 +1,8 @@
 """The runner: a plain list of steps, each keyed by the content of what it depends on, resumed where the keys agree.
 
-The key of a step is the SHA-256 of its name, the version of the package, the values in ``study.toml`` that it reads, the digests of the input files that it reads,
-and the keys of the steps it needs. Equal keys mean equal results, so a step whose key stands in the manifest (or in memory, for a
-scenario) is not run again.
+The key of a step is the SHA-256 of its name, the version of the package, the values in ``study.toml`` and the digests of the input
+files that it reads, and the keys of the steps it needs. Equal keys mean equal results, so a step whose key stands in the manifest
+(or in memory, for a scenario) is not run again.
 """
 
 from __future__ import annotations
