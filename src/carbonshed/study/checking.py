@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from carbonshed.checks import InputError, Problem
-from carbonshed.readers.land_cover import land_cover_problems, raster_size
+from carbonshed.readers.land_cover import tabulate_land_area
+from carbonshed.readers.rasters import pixel_count
 from carbonshed.study.config import Spec
-from carbonshed.study.inputs import InputFiles, read_inputs
+from carbonshed.study.inputs import InputFiles, Inputs, read_inputs
 from carbonshed.study.study import Study
 
 
@@ -26,8 +27,20 @@ def deep_check(spec: Spec, files: InputFiles | list[Problem]) -> list[Problem]:
     except InputError as error:
         problems += error.problems
     if spec.land_cover is not None and inputs is not None:
-        product = str(files.paths["legend"][0]) if "legend" in files.paths else spec.land_cover.product
-        problems += land_cover_problems(files.years, inputs.land_units, legend=product, bands=spec.land_cover.band)
+        problems += _land_cover_problems(spec, files, inputs)
+    return problems
+
+
+def _land_cover_problems(spec: Spec, files: InputFiles, inputs: Inputs) -> list[Problem]:
+    """What the one pass over each raster would stop at: found by making that pass."""
+    assert spec.land_cover is not None
+    product = str(files.paths["legend"][0]) if "legend" in files.paths else spec.land_cover.product
+    problems: list[Problem] = []
+    for year, path in files.years.items():
+        try:
+            tabulate_land_area({year: path}, inputs.land_units, legend=product, bands=spec.land_cover.band)
+        except InputError as error:
+            problems += error.problems
     return problems
 
 
@@ -41,6 +54,6 @@ def estimate(study: Study) -> dict[str, float | int]:
     cells = pixels = 0
     if study.spec.land_cover is not None:
         cells = round(float(inputs.land_units["area_km2"].sum()) / study.spec.grid.base_km**2)
-        pixels = raster_size(next(iter(study.input_files.years.values())))
+        pixels = pixel_count(next(iter(study.input_files.years.values())))
     seconds = 10 + years * pixels / 2e7 + cells / 2000
     return {"cells": cells, "years": years, "pixels": pixels, "memory": 0.6 + cells * years * 2e-6, "seconds": seconds}

@@ -20,13 +20,13 @@ def installation() -> dict[str, str]:
     import rasterio
     from pyproj import proj_version_str
 
-    from carbonshed.present.fonts import cjk_font
+    from carbonshed.present.fonts import families, has_chinese
 
-    font = cjk_font()
     found = {"carbonshed": carbonshed.__version__, "python": sys.version.split()[0], "system": platform.platform()}
     found |= {name: metadata.version(name) for name in PACKAGES}
     found |= {"GDAL": rasterio.__gdal_version__, "PROJ": proj_version_str}
-    found["Chinese font"] = str(font) if font else 'none found: figures are in English; pip install "carbonshed[china]" brings one'
+    found["fonts"] = ", ".join(families())
+    found["Chinese"] = "drawn" if has_chinese() else 'not drawn: no font found; pip install "carbonshed[china]" brings one'
     found |= {f"extra {name}": "installed" if util.find_spec(module) else "not installed" for name, module in EXTRAS.items()}
     found["cores"] = str(os.cpu_count())
     found["free disk here"] = f"{shutil.disk_usage(Path.cwd()).free / 2**30:.1f} GB"

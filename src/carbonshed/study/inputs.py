@@ -22,6 +22,7 @@ from carbonshed.readers.tables import county_table_problems, read_county_table
 from carbonshed.spatial.counties import canonical_counties, county_problems
 from carbonshed.spatial.crs import equal_area_crs, require_equal_area
 from carbonshed.study.config import AllocatedTable, Spec
+from carbonshed.study.settings import settings_problems
 from carbonshed.study.store import file_digest
 
 
@@ -139,6 +140,7 @@ def read_inputs(spec: Spec, files: InputFiles) -> Inputs:
     emissions = _attempt(problems, _read_totals, "emissions", spec.emissions, files, spec, counties, ["carbon_source"], problems)
     quantities = list(spec.economy.weights) if spec.economy else []
     economy = _attempt(problems, _read_totals, "economy", spec.economy, files, spec, counties, quantities, problems)
+    problems += settings_problems(spec, counties, *files.paths.get("coefficients", []))
     if problems:
         raise InputError(problems)
     assert crs is not None
@@ -159,7 +161,7 @@ def _warn_all(problems: Sequence[Problem]) -> None:
             warn(str(problem))
 
 
-def _county_columns(spec: Spec) -> dict[str, str | None]:
+def _county_columns(spec: Spec) -> dict[str, Any]:
     assert spec.counties is not None
     return {key: getattr(spec.counties, key) for key in ("id", "name", "city", "province", "is_district")}
 

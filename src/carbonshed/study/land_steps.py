@@ -11,7 +11,8 @@ import xarray as xr
 
 from carbonshed.accounting.account import carbon_account
 from carbonshed.accounting.allocation import allocate_with_report, land_weights
-from carbonshed.accounting.carbon_sinks import carbon_sink, direct_source
+from carbonshed.accounting.carbon_sinks import carbon_sink
+from carbonshed.accounting.carbon_sources import direct_source
 from carbonshed.accounting.coefficients import land_classes, load_coefficients
 from carbonshed.checks import check_conserved, refuse, warn
 from carbonshed.readers.coefficients import coefficients_from_toml
@@ -20,6 +21,7 @@ from carbonshed.spatial.cell_ids import coarse_ids
 from carbonshed.spatial.grid import Grid
 from carbonshed.spatial.overlay import overlay
 from carbonshed.study.config import AllocatedTable
+from carbonshed.study.frames import by_year
 from carbonshed.study.inputs import total_level
 from carbonshed.study.pipeline import Context, StepOutput
 
@@ -48,13 +50,13 @@ def land_area_step(context: Context) -> StepOutput:
     )
     table = _piece_table(area, pieces)
     output = StepOutput(tables={"pieces": table, "land_area": _land_area_table(table)})
-    for year, rows in table.groupby("year"):
+    for year, rows in by_year(table):
         classified = rows[[c for c in land_classes() if c in rows]].to_numpy().sum() + rows["nodata_km2"].sum()
-        row = {"what": "land area of classes and nodata = area of the region [km2]", "year": int(year)}
+        row = {"what": "land area of classes and nodata = area of the region [km2]", "year": year}
         # Areas of pixels (geodesic) against areas of polygons (equal-area projection): two independent roads, so not to rounding.
         output.checks.append(_checked(row, float(rows["area_km2"].sum()), float(classified), tolerance=1e-3))
         share = 1 - rows["nodata_km2"].sum() / rows["area_km2"].sum()
-        _require_coverage(share, section.min_coverage, int(year))
+        _require_coverage(share, section.min_coverage, year)
     output.choices = {
         "coverage": area.attrs["coverage"],
         "legend": area.attrs["legend"],
@@ -121,9 +123,9 @@ def accounts_step(context: Context) -> StepOutput:
     source = output.tables.get("accounts_county", output.tables.get("accounts_grid"))
     assert source is not None
     rows = source if "scale_km" not in source else source[source["scale_km"] == context.spec.grid.base_km]
-    for year, part in rows.groupby("year"):
+    for year, part in by_year(rows):
         sums = part[["carbon_source", "carbon_sink", "net_carbon_emission"]].sum()
-        output.totals.append({"year": int(year), "area_km2": float(part["area_km2"].sum()), **{k: float(v) for k, v in sums.items()}})
+        output.totals.append({"year": year, "area_km2": float(part["area_km2"].sum()), **{str(k): float(v) for k, v in sums.items()}})
     accounting = context.spec.accounting
     output.choices |= {"sink_mode": accounting.sink_mode, "cropland_mode": accounting.cropland, "coefficients": accounting.coefficients}
     if context.spec.emissions:
@@ -161,7 +163,10 @@ def _with_county_columns(table: pd.DataFrame, counties: gpd.GeoDataFrame) -> gpd
 
 def _account(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """The frame with its account, columns in the order of the contract."""
-    account = carbon_account(frame, sources={"all": frame["carbon_source"]}, sinks={"all": frame["carbon_sink"]})
+    account = frame.copy()
+    account[["carbon_source", "carbon_sink", "net_carbon_emission"]] = carbon_account(
+        frame["carbon_source"], frame["carbon_sink"]
+    ).to_numpy()
     first = ["year", *[c for c in ("scale_km", *TEXT_COLUMNS, "area_km2") if c in account]]
     carbon = ["carbon_source", "carbon_sink", "net_carbon_emission"]
     rest = [c for c in account if c not in {*first, *carbon, "geometry"}]
@@ -257,11 +262,12 @@ def _spread_totals(
         rows = (pieces["year"] == year).to_numpy()
         part = pieces.loc[rows]
         totals = table.loc[table["year"] == year, quantity]
-        fallbacks = (part["built_up"].rename("built-up area"), part["area_km2"].rename("land area"))
-        values, report = allocate_with_report(totals, land_weights(part, weights), within=within[rows], fallbacks=fallbacks)
+        fallbacks = {"built-up area": part["built_up"], "land area": part["area_km2"]}
+        proxy = pd.Series(np.asarray(land_weights(part, weights)), index=part.index)
+        values, report = allocate_with_report(totals, proxy, within=within[rows], fallbacks=fallbacks)
         spread[rows] = values.to_numpy()
         what = f"{quantity}: totals by {level} = sum over pieces"
-        output.checks.append(_checked({"what": what, "year": int(year)}, float(totals.sum()), float(np.nansum(spread[rows]))))
+        output.checks.append(_checked({"what": what, "year": year}, float(totals.sum()), float(np.nansum(spread[rows]))))
         reports.append(report.assign(year=int(year), quantity=quantity, level=level))
     report = pd.concat(reports)
     before = output.tables.get("allocation_report")
@@ -310,12 +316,12 @@ def _county_accounts(context: Context, pieces: pd.DataFrame, output: StepOutput)
 
 
 def _summed_columns(pieces: pd.DataFrame) -> list[str]:
-    return [c for c in pieces if c not in ("year", "cell_id", "county_id")]
+    return [str(c) for c in pieces if c not in ("year", "cell_id", "county_id")]
 
 
 def _check_sums(output: StepOutput, what: str, pieces: pd.DataFrame, frame: pd.DataFrame) -> None:
     for quantity in ("carbon_source", "carbon_sink"):
         before, after = pieces.groupby("year")[quantity].sum(), frame.groupby("year")[quantity].sum()
         for year in before.index:
-            row = {"what": f"{quantity}: pieces = {what} [t CO2 a-1]", "year": int(year)}
+            row = {"what": f"{quantity}: pieces = {what} [t CO2 a-1]", "year": year}
             output.checks.append(_checked(row, float(before[year]), float(after[year])))

@@ -9,42 +9,24 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from carbonshed.checks import refuse
 from carbonshed.compensation.amounts import amount_summary, compensation_amount, institution_rows
 from carbonshed.compensation.direction import compensation_direction, direction_checks
 from carbonshed.compensation.districts import apply_district_mode
 from carbonshed.compensation.flows import compensation_flow, flow_summary
 from carbonshed.compensation.form_properties import form_properties
-from carbonshed.compensation.presets import preset
 from carbonshed.compensation.price import carbon_price
 from carbonshed.compensation.priority import balance, balance_summary, compensation_priority
 from carbonshed.compensation.revise import revise_account
-from carbonshed.study.config import Spec
+from carbonshed.study.frames import by_year
 from carbonshed.study.pipeline import Context, StepOutput
-
-PRESET_ONLY = ("name", "purpose", "price", "flow_cost", "flow_solver", "payer_order", "centre_quantities")
-
-
-def compensation_settings(spec: Spec) -> dict[str, Any]:
-    """The preset with the study's own keys over it."""
-    base = {key: value for key, value in vars(preset(spec.compensation.preset)).items() if key not in PRESET_ONLY}
-    own = spec.compensation.model_dump(exclude={"preset", "price", "leave_out", "flow_cost", "flow_solver"}, exclude_none=True)
-    if "revision" in own and "weights" not in own:
-        base["weights"] = None  # the preset's weights belong to the preset's form
-    chosen = {**base, **own}
-    return {**chosen, "weights": None if chosen["weights"] is None else dict(chosen["weights"])}
+from carbonshed.study.settings import compensation_settings
 
 
 def compensated_counties(context: Context) -> gpd.GeoDataFrame:
     """County accounts of the counties that take part: without those left out, districts treated by the mode of the study."""
     spec = context.spec
     accounts = context.tables["accounts_county"]
-    left_out = spec.compensation.leave_out
-    unknown = sorted(set(left_out) - set(accounts.index))
-    if unknown:
-        fix = "Use ids of the counties, or drop them from the list."
-        raise refuse("unknown_id", expected="county ids", got=", ".join(unknown), where="[compensation] leave_out", fix=fix)
-    accounts = accounts[~accounts.index.isin(left_out)]
+    accounts = accounts[~accounts.index.isin(spec.compensation.leave_out)]
     return apply_district_mode(accounts, district_mode=compensation_settings(spec)["district_mode"])
 
 
@@ -105,15 +87,15 @@ def _direction(ranked: pd.DataFrame) -> pd.DataFrame:
 
 def _money_totals(output: StepOutput, table: pd.DataFrame, closure: str) -> None:
     """Both sums before and after, and the check that money closes where a closure was asked for."""
-    for year, rows in table.groupby("year"):
+    for year, rows in by_year(table):
         sums = {c: float(np.nansum(rows[c].astype(float))) for c in ("payable_before", "receivable_before", "payable", "receivable")}
         remainder = sums["payable_before"] - sums["receivable_before"]
-        output.totals.append({"year": int(year), **sums, "unbalanced_amount": remainder})
+        output.totals.append({"year": year, **sums, "unbalanced_amount": remainder})
         if closure != "none":
             scale = max(sums["payable"], sums["receivable"])
             error = abs(sums["payable"] - sums["receivable"]) / scale if scale else 0.0
             what = "payable = receivable after closure, funds included [yuan a-1]"
-            check: dict[str, Any] = {"what": what, "year": int(year), "before": sums["payable"], "after": sums["receivable"]}
+            check: dict[str, Any] = {"what": what, "year": year, "before": sums["payable"], "after": sums["receivable"]}
             output.checks.append({**check, "relative_error": error})
 
 
@@ -126,10 +108,10 @@ def flows_step(context: Context) -> StepOutput:
     frame = gpd.GeoDataFrame(money, geometry=geometry)
     flows = compensation_flow(frame, cost=context.spec.compensation.flow_cost, solver=context.spec.compensation.flow_solver)
     output = StepOutput(tables={"flows": flows, "flow_summary": flow_summary(flows, money)})
-    for year, rows in money.groupby("year"):
+    for year, rows in by_year(money):
         moved = float(flows.loc[flows["year"] == year, "compensation_flow"].sum())
         due = min(float(np.nansum(rows["payable"])), float(np.nansum(rows["receivable"])))
         error = abs(moved - due) / due if due else 0.0
         what = "flows = the smaller of payable and receivable [yuan a-1]"
-        output.checks.append({"what": what, "year": int(year), "before": due, "after": moved, "relative_error": error})
+        output.checks.append({"what": what, "year": year, "before": due, "after": moved, "relative_error": error})
     return output

@@ -16,6 +16,7 @@ from carbonshed.spatial.cell_ids import parse_cell_ids
 from carbonshed.spatial.centre import centre_of_gravity
 from carbonshed.spatial.neighbours import lattice_neighbours, polygon_neighbours, row_standardise
 from carbonshed.spatial.statistics import getis_ord, local_moran
+from carbonshed.study.frames import by_year
 from carbonshed.study.pipeline import Context, StepOutput
 from carbonshed.zoning.classify import fit_zones
 from carbonshed.zoning.indicators import zoning_indicators
@@ -94,12 +95,12 @@ def zones_step(context: Context) -> StepOutput:
     summary = zone_summary(zones, accounts)
     output = StepOutput(tables={"zones": zones, "zone_summary": summary, "zone_naming": model.naming, "choice_of_k": model.choice_of_k})
     for quantity in CARBON:
-        for year, rows in accounts.groupby("year"):
+        for year, rows in by_year(accounts):
             in_zones = summary.loc[summary["year"] == year, quantity].sum()
             what = f"{quantity}: zones = accounts [t CO2 a-1]"
             before = float(rows[quantity].sum())
             error = 0.0 if before == in_zones else abs(in_zones - before) / abs(before)
-            row: dict[str, Any] = {"what": what, "year": int(year), "before": before, "after": float(in_zones), "relative_error": error}
+            row: dict[str, Any] = {"what": what, "year": year, "before": before, "after": float(in_zones), "relative_error": error}
             output.checks.append(row)
     output.choices = {"zoning": {"level": spec.zoning.level, **model.provenance, "quality": model.quality}}
     return output
@@ -112,7 +113,7 @@ def statistics_step(context: Context) -> StepOutput:
         side = working_scale(context.tables["scale_choice"], context)
         cells = at_scale(context.tables["accounts_grid"], side)
         cells = cells[cells["inside_share"] >= MIN_INSIDE]
-        for year, rows in cells.groupby("year"):
+        for year, rows in by_year(cells):
             _, row, column = parse_cell_ids(rows.index)
             neighbours = lattice_neighbours(row, column)
             parts += [_local(rows, rows[q] / rows["area_km2"], q, year, neighbours, spec.study.seed) for q in CARBON]
@@ -121,7 +122,7 @@ def statistics_step(context: Context) -> StepOutput:
         money = context.tables.get("compensation")
         first = counties[counties["year"] == counties["year"].iloc[0]]
         neighbours = polygon_neighbours(first)
-        for position, (year, rows) in enumerate(counties.groupby("year")):
+        for position, (year, rows) in enumerate(by_year(counties)):
             context.progress(0.3 + 0.7 * position / counties["year"].nunique(), f"counties {year}")
             rows = rows.loc[first.index]
             parts += [_local(rows, rows[q] / rows["area_km2"], q, year, neighbours, spec.study.seed) for q in CARBON]
@@ -144,7 +145,7 @@ def _local(rows: pd.DataFrame, values: pd.Series, quantity: str, year: int, neig
     moran = local_moran(values, row_standardise(neighbours), seed=seed)
     hot = getis_ord(values, neighbours, star=True, seed=seed)
     table = moran.join(hot[["gi_star_z", "gi_star_p"]])
-    table.insert(0, "year", int(year))
+    table.insert(0, "year", year)
     table.insert(1, "quantity", quantity)
     table.index.name = "unit_id"
     return table

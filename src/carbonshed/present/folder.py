@@ -1,0 +1,249 @@
+"""A result folder as the drawing code sees it: its manifest, its tables, and what can be told from them about the region.
+
+Nothing but the folder is read: whoever has it alone can redraw every map. A table that is not there is no error; the part of the
+report that needs it is left out and says so.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import shapely
+from pyproj import CRS
+
+from carbonshed.checks import check_columns, refuse
+
+SCHEMA_VERSION = 1
+
+INSTITUTIONS = ("fund", "upper_level")
+"""Ids of the regional fund and of the upper level of government among payers and recipients; no county may have them."""
+
+# What each table must hold for the figures and the report; more columns are welcome.
+TABLES: dict[str, tuple[str, ...]] = {
+    "accounts_grid": ("unit_id", "year", "scale_km", "area_km2", "carbon_source", "carbon_sink", "net_carbon_emission", "geometry"),
+    "accounts_county": ("unit_id", "year", "name", "area_km2", "carbon_source", "carbon_sink", "net_carbon_emission", "geometry"),
+    "scale_response": ("year", "scale_km", "quantity", "n_cells", "moran_i", "moran_z", "moran_p", "cv", "chosen"),
+    "scale_choice": ("quantity", "rule", "scale_km", "low_km", "high_km", "plateau", "flags", "reason"),
+    "spatial_statistics": ("unit_id", "year", "quantity", "local_moran_i", "lisa_class", "lisa_class_fdr", "gi_star_z", "gi_star_p"),
+    "zones": ("unit_id", "year", "cluster", "zone", "zone_confidence", "geometry"),
+    "zone_summary": ("year", "zone", "n_units", "area_km2", "carbon_source", "carbon_sink", "net_carbon_emission"),
+    "compensation": ("unit_id", "name", "year", "account_deficit", "payable", "receivable", "net_compensation", "side", "priority_rank"),
+    "flows": ("year", "payer", "recipient", "compensation_flow", "distance_km"),
+    "centre_of_gravity": ("year", "quantity", "lon", "lat", "shift_km", "ellipse_major_km", "ellipse_minor_km", "ellipse_angle_deg"),
+    "balance": ("year", "n", "balance_ratio"),
+    "direction": ("level", "name", "year", "payable", "receivable", "net_compensation"),
+    "allocation_report": (),
+    "land_area": (),
+}
+
+DISPLAY_POINTS = 1500
+"""Borders are simplified to about the width of the region / this: below one dot of a printed map."""
+
+
+class ResultFolder:
+    """Tables and manifest of one run, read when asked for and kept.
+
+    Parameters
+    ----------
+    path : str or Path
+        The folder that holds ``manifest.json`` and ``tables/``.
+
+    Raises
+    ------
+    InputError
+        If there is no manifest, if it is not JSON, or if it was written by a newer version.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.manifest = _read_manifest(self.path)
+        self._tables: dict[str, pd.DataFrame] = {}
+
+    def has(self, name: str) -> bool:
+        """Whether the table is there and holds at least one row."""
+        return (self.path / "tables" / f"{name}.parquet").is_file() and len(self.table(name)) > 0
+
+    def table(self, name: str) -> pd.DataFrame:
+        """The table of that name; a GeoDataFrame where it holds geometry."""
+        if name not in self._tables:
+            self._tables[name] = _read_table(self.path / "tables" / f"{name}.parquet", TABLES[name])
+        return self._tables[name]
+
+    def geo(self, name: str) -> gpd.GeoDataFrame:
+        """The table of that name, which must hold geometry."""
+        table = self.table(name)
+        if not isinstance(table, gpd.GeoDataFrame):
+            raise refuse(
+                "no_geometry", expected="GeoParquet", got="a plain table", where=f"tables/{name}.parquet", fix="Run the study again."
+            )
+        return table
+
+    @cached_property
+    def choices(self) -> dict[str, Any]:
+        """The options of the run, as the manifest states them."""
+        return dict(self.manifest.get("choices") or {})
+
+    @cached_property
+    def name(self) -> str:
+        """Name of the study."""
+        return str((self.manifest.get("study") or {}).get("name") or self.path.resolve().name)
+
+    @cached_property
+    def years(self) -> list[int]:
+        """Years of the study, ascending."""
+        stated = (self.manifest.get("study") or {}).get("years")
+        if stated:
+            return sorted(int(year) for year in stated)
+        found = {int(year) for name in ("accounts_grid", "accounts_county") if self.has(name) for year in self.table(name)["year"]}
+        return sorted(found)
+
+    @cached_property
+    def crs(self) -> CRS | None:
+        """CRS of the maps: that of the first table with geometry."""
+        for name in ("accounts_county", "accounts_grid", "zones"):
+            if self.has(name):
+                return cast("CRS | None", self.geo(name).crs)
+        return None
+
+    @cached_property
+    def display_scale_km(self) -> float | None:
+        """Side of the cells that maps show: the chosen one where the table holds it, else the finest."""
+        if not self.has("accounts_grid"):
+            return None
+        held = sorted(float(side) for side in self.table("accounts_grid")["scale_km"].unique())
+        working = (self.choices.get("scale") or {}).get("working_scale_km")
+        chosen = [] if working is None else [working]
+        if self.has("scale_choice"):
+            chosen += list(self.table("scale_choice")["scale_km"].dropna())
+        return next((float(side) for side in chosen if float(side) in held), held[0])
+
+    @cached_property
+    def scale_choice(self) -> dict[str, Any] | None:
+        """The row of the chosen scale for the quantity of the study; unknown numbers are NaN."""
+        if not self.has("scale_choice"):
+            return None
+        table = self.table("scale_choice")
+        wanted = table[table["quantity"] == (self.choices.get("scale") or {}).get("quantity")]
+        row = {str(name): value for name, value in (wanted if len(wanted) else table).iloc[0].items()}
+        numbers = {name: float("nan") if pd.isna(row[name]) else float(row[name]) for name in ("scale_km", "low_km", "high_km")}
+        return {**row, **numbers}
+
+    @cached_property
+    def cells(self) -> gpd.GeoDataFrame | None:
+        """Accounts of the grid at the scale that maps show."""
+        if not self.has("accounts_grid"):
+            return None
+        table = self.geo("accounts_grid")
+        return table[table["scale_km"].astype(float) == self.display_scale_km]
+
+    @cached_property
+    def counties(self) -> gpd.GeoDataFrame | None:
+        """One row a county, of the last year that has it, with borders simplified for display and indexed by ``unit_id``."""
+        if not self.has("accounts_county"):
+            return None
+        table = self.geo("accounts_county").sort_values("year", kind="stable").drop_duplicates("unit_id", keep="last")
+        return table.set_geometry(simplified(table.geometry)).set_index("unit_id")
+
+    @cached_property
+    def money_shapes(self) -> gpd.GeoSeries:
+        """Shape of each unit that pays or receives, by its id: those of the table of amounts where it has any, else the counties."""
+        amounts = self.table("compensation")
+        if isinstance(amounts, gpd.GeoDataFrame):
+            own = amounts[amounts.geometry.notna()].drop_duplicates("unit_id").set_index("unit_id")
+            return simplified(own.geometry)
+        counties = self.counties
+        if counties is None:
+            raise refuse(
+                "no_geometry",
+                expected="tables/accounts_county.parquet with the shapes of the counties",
+                got="no such table",
+                where=str(self.path),
+                fix="Run the study again.",
+            )
+        return counties.geometry
+
+    @cached_property
+    def provinces(self) -> gpd.GeoSeries | None:
+        """Outline of each province, or of the whole region where counties have no province."""
+        counties = self.counties
+        if counties is None:
+            return None
+        key = counties["province"].fillna("") if "province" in counties else pd.Series("", index=counties.index)
+        unions = {str(name): shapely.union_all(group.geometry.to_numpy()) for name, group in counties.groupby(key, sort=True)}
+        return gpd.GeoSeries(unions, crs=counties.crs)
+
+    @cached_property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """West, south, east, north of the region in the CRS of the maps."""
+        shapes = self.counties if self.counties is not None else self.cells
+        if shapes is None:
+            shapes = self.geo("zones")
+        west, south, east, north = shapes.total_bounds
+        return float(west), float(south), float(east), float(north)
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """Name of each county by its id."""
+        for table in ("accounts_county", "compensation"):
+            if self.has(table):
+                frame = self.table(table)
+                return dict(zip(frame["unit_id"].astype(str), frame["name"].astype(str), strict=True))
+        return {}
+
+
+def simplified(shapes: gpd.GeoSeries) -> gpd.GeoSeries:
+    """Shapes with fewer vertices, borders between neighbours kept common; by less than a dot of a printed map."""
+    west, _, east, _ = shapes.total_bounds
+    tolerance = (east - west) / DISPLAY_POINTS
+    thinned = shapely.coverage_simplify(shapes.to_numpy(), tolerance)
+    lost = shapely.is_empty(thinned) | ~shapely.is_valid(thinned)
+    return gpd.GeoSeries(np.where(lost, shapes.to_numpy(), thinned), index=shapes.index, crs=shapes.crs)
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    """The manifest of a result folder, or the reason why it cannot be drawn."""
+    file = path / "manifest.json"
+    if not file.is_file():
+        raise refuse(
+            "no_result",
+            expected="a result folder with manifest.json",
+            got="no such file",
+            where=str(file),
+            fix="Give the folder that `carbonshed run` wrote, e.g. results/.",
+        )
+    try:
+        manifest = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise refuse("bad_manifest", expected="JSON", got=str(error), where=str(file), fix="Run the study again.") from error
+    version = manifest.get("schema_version") if isinstance(manifest, dict) else None
+    if not isinstance(version, int) or version > SCHEMA_VERSION:
+        raise refuse(
+            "schema_version",
+            expected=f"schema_version at most {SCHEMA_VERSION}",
+            got=repr(version),
+            where=str(file),
+            fix="Update carbonshed, or run the study again with this version.",
+        )
+    return cast("dict[str, Any]", manifest)
+
+
+def _read_table(file: Path, needed: tuple[str, ...]) -> pd.DataFrame:
+    """A table with ``unit_id`` as a column; GeoParquet becomes a GeoDataFrame."""
+    if not file.is_file():
+        raise refuse("no_table", expected="a table of the result", got="no such file", where=str(file), fix="Run the study again.")
+    has_geometry = b"geo" in (pq.read_schema(file).metadata or {})
+    table = gpd.read_parquet(file) if has_geometry else pd.read_parquet(file)
+    if table.index.name is not None and table.index.name not in table.columns:
+        table = table.reset_index()
+    check_columns(table.columns, needed, where=f"tables/{file.name}")
+    for column in ("unit_id", "payer", "recipient"):
+        if column in table:
+            table[column] = table[column].astype(str)
+    return table

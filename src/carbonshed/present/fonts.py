@@ -1,0 +1,83 @@
+"""Fonts of the figures, chosen by the glyphs they hold: a missing glyph is never drawn as a box.
+
+The package carries one font with Latin letters, signs, the common Chinese characters and the place names of China. Fonts of the
+system come after it; what none of them holds is written another way (`drawable`).
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import cache
+from importlib import resources
+
+from matplotlib import font_manager
+
+LOG = logging.getLogger(__name__)
+
+BUNDLED = "data/fonts/carbonshed-sans-sc.ttf"
+
+SYSTEM_FAMILIES = (
+    "Noto Sans CJK SC",
+    "Noto Sans CJK JP",
+    "Noto Sans SC",
+    "Source Han Sans SC",
+    "Source Han Sans CN",
+    "Microsoft YaHei",
+    "PingFang SC",
+    "Heiti SC",
+    "SimHei",
+    "WenQuanYi Micro Hei",
+    "WenQuanYi Zen Hei",
+    "Arial Unicode MS",
+)
+LAST_FAMILY = "DejaVu Sans"  # comes with matplotlib; holds the subscript and superscript signs of units
+SAMPLE = "碳源汇补偿支付受偿亿元"  # what a figure in Chinese cannot do without
+
+
+@cache
+def families() -> tuple[str, ...]:
+    """Font families in the order in which a glyph is looked for; registers our own with matplotlib once."""
+    found: list[str] = []
+    with resources.as_file(resources.files("carbonshed").joinpath(BUNDLED)) as own:
+        if own.is_file():
+            font_manager.fontManager.addfont(str(own))
+            found.append(font_manager.get_font(str(own)).family_name)
+    installed = {entry.name for entry in font_manager.fontManager.ttflist}
+    found += [family for family in SYSTEM_FAMILIES if family in installed]
+    return (*dict.fromkeys(found), LAST_FAMILY)
+
+
+@cache
+def _characters() -> frozenset[int]:
+    """Code points that at least one of the fonts holds."""
+    held: set[int] = set()
+    for family in families():
+        path = font_manager.findfont(font_manager.FontProperties(family=family))
+        held |= set(font_manager.get_font(path).get_charmap())
+    return frozenset(held)
+
+
+def can_draw(text: str) -> bool:
+    """Whether the fonts at hand hold a glyph for every character of `text`.
+
+    >>> can_draw("carbon 碳 CO₂ km⁻²")
+    True
+    """
+    return all(ord(character) in _characters() for character in text if not character.isspace())
+
+
+def drawable(text: str, otherwise: str) -> str:
+    """`text` if it can be drawn, else `otherwise` (an id, a number): a name is replaced, never drawn as boxes.
+
+    >>> drawable("大厂", "131028")
+    '大厂'
+    """
+    if can_draw(text):
+        return text
+    LOG.info("no font holds every character of %r; the figure shows %r instead", text, otherwise)
+    return otherwise if can_draw(otherwise) else "?"
+
+
+def has_chinese() -> bool:
+    """Whether figures can be labelled in Chinese here; where not, they are labelled in English and the report says so."""
+    return can_draw(SAMPLE)

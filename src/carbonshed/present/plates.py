@@ -1,0 +1,271 @@
+"""Layout of map figures: title, panels of one size, one legend, scale bar, north arrow. Sizes are those of the printed page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import shapely
+from matplotlib.collections import PathCollection
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Polygon
+from matplotlib.path import Path as Outline
+from matplotlib.patheffects import withStroke
+from numpy.typing import NDArray
+from pyproj import CRS, Geod, Transformer
+
+from carbonshed.present.display import number, short
+from carbonshed.present.folder import ResultFolder
+from carbonshed.present.style import BORDER, GREY, INK, MM, STRONG_BORDER, WIDE_MM, Classes, nice_length
+from carbonshed.present.words import Words
+
+Shapes = Sequence[Any] | NDArray[Any]
+
+MARGIN_IN = 0.12
+TITLE_IN = 0.50
+PANEL_TITLE_IN = 0.20
+GAP_IN = 0.10
+LEGEND_ROW_IN = 0.185
+SIDE_LEGEND_IN = 1.62
+MAX_PANEL_IN = 6.6
+MANY_SHAPES = 3000
+"""Above this many shapes a PDF holds the map as a picture: else it would be slow to open."""
+
+
+@dataclass(frozen=True)
+class Plate:
+    """A figure with its map panels."""
+
+    figure: Figure
+    panels: list[Any]
+
+
+def map_plate(
+    result: ResultFolder,
+    *,
+    title: str,
+    subtitle: str,
+    panel_titles: Sequence[str],
+    handles: Sequence[Any],
+    legend_title: str = "",
+    width_mm: float = WIDE_MM,
+) -> Plate:
+    """A figure without its maps yet: panels in rows of at most three; one wide panel has its legend beside it, all others below.
+
+    Parameters
+    ----------
+    result : ResultFolder
+        Gives the extent of the region.
+    title, subtitle : str
+        What is shown; its unit, scale and year.
+    panel_titles : sequence of str
+        One panel each; a single one is not printed.
+    handles : sequence of matplotlib artists
+        Entries of the one legend.
+    legend_title : str
+        Printed over the legend.
+    width_mm : float
+        Width of the figure on paper; a single wide panel may come out narrower.
+    """
+    west, south, east, north = extent(result)
+    aspect = (north - south) / (east - west)
+    count = len(panel_titles)
+    beside = count == 1 and width_mm > 120
+    columns = {1: 1, 2: 2, 4: 2}.get(count, 3)
+    rows = -(-count // columns)
+    usable = width_mm * MM - 2 * MARGIN_IN - (SIDE_LEGEND_IN if beside else 0.0)
+    panel_height = min((usable - (columns - 1) * GAP_IN) / columns * aspect, MAX_PANEL_IN / (1 if rows == 1 else rows))
+    panel_width = panel_height / aspect
+    width = 2 * MARGIN_IN + panel_width + SIDE_LEGEND_IN if beside else width_mm * MM
+    legend_columns = 1 if beside else _columns_that_fit(handles, usable)
+    legend_rows = -(-len(handles) // legend_columns) + (1 if legend_title else 0)
+    foot = MARGIN_IN + (0.0 if beside else LEGEND_ROW_IN * legend_rows + 0.08)
+    head = PANEL_TITLE_IN if count > 1 else 0.0
+    height = foot + rows * (panel_height + head) + (rows - 1) * GAP_IN + TITLE_IN
+    figure = Figure(figsize=(width, height))
+    left = MARGIN_IN if beside else (width - columns * panel_width - (columns - 1) * GAP_IN) / 2
+    panels = []
+    for place, panel_title in enumerate(panel_titles):
+        row, column = divmod(place, columns)
+        x, y = left + column * (panel_width + GAP_IN), foot + (rows - 1 - row) * (panel_height + head + GAP_IN)
+        panel = figure.add_axes((x / width, y / height, panel_width / width, panel_height / height))
+        panel.set_axis_off()
+        panel.set_xlim(west, east)
+        panel.set_ylim(south, north)
+        panel.set_aspect("equal")
+        if count > 1:
+            panel.set_title(panel_title, fontsize=8.5, color=INK, pad=3)
+        panels.append(panel)
+    write_title(figure, title, subtitle)
+    if beside:
+        at = ((MARGIN_IN + panel_width + 0.06) / width, (foot + 0.5 * panel_height) / height)
+        figure.legend(handles=list(handles), loc="center left", bbox_to_anchor=at, title=legend_title, alignment="left",
+                      title_fontsize=8, handlelength=1.5, handleheight=1.1, labelspacing=0.55)  # fmt: skip
+    elif handles:
+        figure.legend(handles=list(handles), loc="lower center", bbox_to_anchor=(0.5, 0.05 / height), ncols=legend_columns,
+                      title=legend_title, title_fontsize=7.5, handlelength=1.5, handleheight=1.0, columnspacing=1.2,
+                      labelspacing=0.35, borderaxespad=0.0)  # fmt: skip
+    return Plate(figure, panels)
+
+
+def _columns_that_fit(handles: Sequence[Any], width_in: float) -> int:
+    """Legend columns that fit a width, a Chinese character taken as two letters; rows are filled evenly."""
+    if not handles:
+        return 1
+    labels = [str(handle.get_label()) for handle in handles]
+    longest = max(len(label) + sum(ord(character) > 0x2E80 for character in label) for label in labels)
+    most = max(1, min(len(handles), int(width_in // (0.42 + 0.062 * longest))))
+    return -(-len(handles) // -(-len(handles) // most))
+
+
+def write_title(figure: Figure, title: str, subtitle: str) -> None:
+    """Title and, in grey under it, what the numbers are and their unit."""
+    height = figure.get_size_inches()[1]
+    figure.text(MARGIN_IN / figure.get_size_inches()[0], 1 - 0.08 / height, title, fontsize=10.5, va="top", ha="left", color=INK)
+    figure.text(MARGIN_IN / figure.get_size_inches()[0], 1 - 0.285 / height, subtitle, fontsize=7.5, va="top", ha="left", color=GREY)
+
+
+def extent(result: ResultFolder) -> tuple[float, float, float, float]:
+    """Bounds of the region with a small margin; a region without width gets one."""
+    west, south, east, north = result.bounds
+    pad = 0.02 * max(east - west, north - south, 1.0)
+    return west - pad, south - pad, east + pad, north + pad
+
+
+def outlines(shapes: Shapes) -> list[Outline]:
+    """Paths of polygons and multipolygons, holes included."""
+    paths = []
+    for shape in shapes:
+        rings = [ring for part in shapely.get_parts(shape) for ring in shapely.get_rings(part)] if shape is not None else []
+        vertices, codes = [np.empty((0, 2))], [np.empty(0, dtype=np.uint8)]
+        for ring in rings:
+            points = shapely.get_coordinates(ring)
+            code = np.full(len(points), Outline.LINETO, dtype=np.uint8)
+            code[0], code[-1] = Outline.MOVETO, Outline.CLOSEPOLY
+            vertices.append(points)
+            codes.append(code)
+        paths.append(Outline(np.concatenate(vertices), np.concatenate(codes)))
+    return paths
+
+
+def fill(panel: Any, shapes: Shapes, colours: Sequence[str], *, border: str | None = None, width: float = 0.25) -> None:
+    """Fill shapes with their colours; without `border`, edges take the face's colour so that no seams show."""
+    paths = outlines(shapes)
+    edges = border or list(colours)
+    collection = PathCollection(paths, facecolors=list(colours), edgecolors=edges, linewidths=width if border else 0.4)
+    collection.set_rasterized(len(paths) > MANY_SHAPES)
+    panel.add_collection(collection, autolim=False)
+
+
+def hatch(panel: Any, shapes: Shapes, *, colour: str = INK, pattern: str = "/////") -> None:
+    """Lay a hatch over shapes; together they carry one continuous pattern."""
+    if len(shapes) == 0:
+        return
+    rings = outlines(shapes)
+    joined = Outline(np.concatenate([path.vertices for path in rings]), np.concatenate([path.codes for path in rings]))
+    panel.add_collection(PathCollection([joined], facecolors="none", edgecolors=colour, linewidths=0.0, hatch=pattern), autolim=False)
+
+
+def borders(panel: Any, result: ResultFolder, *, counties: bool = False) -> None:
+    """Provinces (strong), and counties (thin) where asked for; nothing where the study has no counties."""
+    if result.counties is not None and counties:
+        panel.add_collection(
+            PathCollection(outlines(result.counties.geometry.to_numpy()), facecolors="none", edgecolors=BORDER, linewidths=0.2),
+            autolim=False,
+        )
+    if result.provinces is not None:
+        panel.add_collection(
+            PathCollection(outlines(result.provinces.to_numpy()), facecolors="none", edgecolors=STRONG_BORDER, linewidths=0.7),
+            autolim=False,
+        )
+
+
+def furniture(panel: Any, result: ResultFolder, words: Words) -> None:
+    """Scale bar and north arrow, in the emptiest corner of the map; no bar where the CRS is not in metres."""
+    west, south, east, north = extent(result)
+    width, height = east - west, north - south
+    corner = _emptiest_corner(result, 0.30 * width, 0.16 * height)
+    left, bottom = corner[0] + 0.03 * width, corner[1] + 0.035 * height
+    crs = result.crs
+    if crs is not None and crs.is_projected:
+        metres = crs.axis_info[0].unit_conversion_factor
+        length = nice_length(0.22 * width * metres / 1000)
+        span = length * 1000 / metres
+        for part, colour in ((0, INK), (1, "white")):
+            x, thick = left + part * span / 2, 0.008 * height
+            box = Polygon(
+                [(x, bottom), (x + span / 2, bottom), (x + span / 2, bottom + thick), (x, bottom + thick)],
+                facecolor=colour,
+                edgecolor=INK,
+                linewidth=0.5,
+            )
+            panel.add_patch(box)
+        label = words("map.scale_bar", length=f"{length:g}")
+        panel.text(left + span / 2, bottom + 0.016 * height, label, ha="center", va="bottom", fontsize=6.5, path_effects=halo())
+    _north_arrow(panel, crs, (left + 0.04 * width, bottom + 0.115 * height), 0.055 * height, words)
+
+
+def _north_arrow(panel: Any, crs: CRS | None, foot: tuple[float, float], size: float, words: Words) -> None:
+    """An arrow toward true north at the centre of the panel: on a conic map that is not straight up."""
+    angle = 0.0
+    if crs is not None and crs.is_projected:
+        west, east = panel.get_xlim()
+        south, north = panel.get_ylim()
+        x, y = (west + east) / 2, (south + north) / 2
+        lon, lat = Transformer.from_crs(crs, 4326, always_xy=True).transform(x, y)
+        lon2, lat2, _ = Geod(ellps="WGS84").fwd(lon, lat, 0, 10_000)
+        x2, y2 = Transformer.from_crs(4326, crs, always_xy=True).transform(lon2, lat2)
+        angle = float(np.arctan2(x2 - x, y2 - y))
+    along, across = np.array([np.sin(angle), np.cos(angle)]), np.array([np.cos(angle), -np.sin(angle)])
+    start = np.asarray(foot)
+    tip, notch = start + size * along, start + 0.25 * size * along
+    for side, colour in ((-1, INK), (1, "white")):
+        panel.add_patch(Polygon([tip, start + side * 0.32 * size * across, notch], facecolor=colour, edgecolor=INK, linewidth=0.5))
+    at = tip + 0.12 * size * along
+    panel.text(at[0], at[1], words("map.north"), ha="center", va="bottom", fontsize=6.5, path_effects=halo())
+
+
+def _emptiest_corner(result: ResultFolder, width: float, height: float) -> tuple[float, float]:
+    """South-west point of the corner box that covers least of the region."""
+    west, south, east, north = extent(result)
+    shapes = result.provinces if result.provinces is not None else None
+    if shapes is None:
+        table = result.cells if result.cells is not None else result.geo("zones")
+        points = shapely.get_coordinates(shapely.centroid(table.geometry.to_numpy()))
+
+        def covered(x: float, y: float) -> float:
+            return float(((points[:, 0] >= x) & (points[:, 0] <= x + width) & (points[:, 1] >= y) & (points[:, 1] <= y + height)).sum())
+    else:
+        land = shapely.union_all(shapes.to_numpy())
+
+        def covered(x: float, y: float) -> float:
+            return float(shapely.intersection(land, shapely.box(x, y, x + width, y + height)).area)
+
+    corners = [(east - width, south), (west, south), (west, north - height), (east - width, north - height)]
+    return min(corners, key=lambda corner: covered(*corner))
+
+
+def halo() -> list[Any]:
+    """A white rim that keeps text readable on a map."""
+    return [withStroke(linewidth=1.8, foreground="white")]
+
+
+def class_handles(classes: Classes, words: Words, *, value: float = 0.0) -> list[Patch]:
+    """Legend entries of map classes, from high to low; one entry where all values are the same `value`."""
+    limits = [short(limit) for limit in classes.limits]
+    if not limits:
+        labels = [words("map.all_equal", value=number(value))]
+    else:
+        labels = [f"< {limits[0]}"]
+        labels += [words("map.range", low=low, high=high) for low, high in pairwise(limits)]
+        labels.append(f"≥ {limits[-1]}")
+    pairs = list(zip(labels, classes.colours, strict=True))
+    return [patch(colour, label) for label, colour in reversed(pairs)]
+
+
+def patch(colour: str, label: str, *, pattern: str | None = None) -> Patch:
+    """A legend entry: a small box of that colour, hatched where a pattern is given."""
+    return Patch(facecolor=colour, edgecolor=INK if pattern else BORDER, linewidth=0.3, label=label, hatch=pattern)

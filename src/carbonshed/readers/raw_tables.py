@@ -1,0 +1,169 @@
+"""Tables as they stand in a file: CSV in any usual encoding, Excel, parquet; every cell as text, nothing interpreted."""
+
+from __future__ import annotations
+
+import csv
+import re
+from io import StringIO
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+import pandas as pd
+
+from carbonshed.checks import choose, examples, refuse, warn
+
+DELIMITERS = ",;\t"
+RARE_LETTERS = re.compile("[\u0250-\u036f\u0500-\u07ff]")
+"""Letters that two bytes of GBK give when they happen to be valid UTF-8 (原煤 reads as Cyrillic), and that few tables hold."""
+
+BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+
+
+def read_raw_table(path: str | Path, *, encoding: str | None = None, sheet: str | None = None) -> pd.DataFrame:
+    """Read a table as text: CSV (UTF-8, UTF-16 or GB18030/GBK), Excel (``.xlsx``) or parquet, told by the name of the file.
+
+    Parameters
+    ----------
+    path : str or Path
+        ``.csv``, ``.txt`` or ``.tsv`` (comma, semicolon or tab), ``.xlsx``, ``.parquet``.
+    encoding : str, optional
+        Of a CSV. Left out: UTF-8, else GB18030, of which a warning tells.
+    sheet : str, optional
+        Of a workbook; needed where it holds several.
+
+    Returns
+    -------
+    DataFrame
+        All columns text, stripped; an empty cell is NaN; a header that repeats gets a number, ``a (2)``. The index is the line in the
+        file (in parquet, the row): 2 follows the header.
+
+    Raises
+    ------
+    InputError
+        No file; an unknown kind; bytes that are text in none of the encodings; a row longer or shorter than the header; several sheets
+        and none named.
+
+    Warns
+    -----
+    DataWarning
+        A CSV was read as GB18030.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise refuse("no_file", expected="a table", got="no file", where=str(file), fix="Check the path.")
+    kind = file.suffix.lower()
+    if kind in (".csv", ".txt", ".tsv"):
+        table = _read_csv(file, encoding)
+    elif kind in (".xlsx", ".xlsm"):
+        table = _read_excel(file, sheet)
+    elif kind in (".parquet", ".pq"):
+        table = _read_parquet(file)
+    else:
+        fix = "Save it as CSV in UTF-8 or as .xlsx."
+        raise refuse("unknown_table", expected="a table: .csv, .tsv, .xlsx or .parquet", got=kind or "no suffix", where=str(file), fix=fix)
+    table.columns = pd.Index(_numbered([str(column).strip() for column in table.columns]))
+    text = table.map(str.strip).replace("", np.nan).dropna(how="all").rename_axis("line")
+    if text.empty:
+        raise refuse("empty_table", expected="a header and at least one row", got="no row", where=str(file), fix="Check the file.")
+    return text
+
+
+def decode(data: bytes, *, encoding: str | None = None, where: str) -> str:
+    """Text of a file's bytes: by the given encoding, else by its byte order mark, else UTF-8, else GB18030 (with a warning).
+
+    Raises
+    ------
+    InputError
+        If the bytes are not text in the encoding, or in none of those tried; if they may be GBK as well as UTF-8.
+
+    Examples
+    --------
+    >>> decode("北京".encode("utf-8"), where="example")
+    '北京'
+    """
+    named = encoding or next((name for mark, name in BYTE_ORDER_MARKS.items() if data.startswith(mark)), None)
+    tries = [named] if named else ["utf-8", "gb18030"]
+    texts = {candidate: text for candidate in tries if (text := _decoded(data, candidate)) is not None}
+    if not texts:
+        fix = "Save it as UTF-8, or give its encoding."
+        raise refuse("encoding", expected=f"text in {' or '.join(tries)}", got="other bytes", where=where, fix=fix)
+    if len(texts) == 2 and RARE_LETTERS.search(texts["utf-8"]) and max(texts["utf-8"]) < "\u0800":
+        got = " or ".join(examples(re.findall(r"[^\x00-\x7f]+", text), 1) for text in texts.values())
+        raise refuse("encoding", expected="text that only one encoding can hold", got=got, where=where, fix="Say which: utf-8 or gb18030.")
+    chosen = next(iter(texts))
+    if chosen == "gb18030" and not named:
+        warn(f"{where}: not UTF-8; read as GB18030 (GBK). Give the encoding if names look wrong.")
+    return texts[chosen]
+
+
+def _decoded(data: bytes, encoding: str) -> str | None:
+    try:
+        return data.decode(encoding)
+    except (UnicodeDecodeError, LookupError):
+        return None
+
+
+def _numbered(headers: list[str]) -> list[str]:
+    """Headers that repeat, told apart: ``a, a (2)``."""
+    return [f"{each} ({count})" if (count := headers[: place + 1].count(each)) > 1 else each for place, each in enumerate(headers)]
+
+
+def _read_csv(file: Path, encoding: str | None) -> pd.DataFrame:
+    """Rows of a CSV, indexed by line; a row that is longer or shorter than the header is refused, never shifted."""
+    text = decode(file.read_bytes(), encoding=encoding, where=str(file)).lstrip("\ufeff")
+    delimiter = max(DELIMITERS, key=text.partition("\n")[0].count)
+    reader = csv.reader(StringIO(text, newline=""), delimiter=delimiter)
+    header = next(reader, [])
+    rows, lines = [], []
+    for row in reader:
+        if not any(cell.strip() for cell in row):
+            continue
+        if len(row) < len(header) or any(cell.strip() for cell in row[len(header) :]):
+            fix = "Mend the line; a cell that holds the delimiter stands in double quotes."
+            got = f"{len(row)} cells in line {reader.line_num}"
+            raise refuse("ragged_row", expected=f"{len(header)} cells a line, as in the header", got=got, where=str(file), fix=fix)
+        rows.append(row[: len(header)])
+        lines.append(reader.line_num)
+    return pd.DataFrame(rows, columns=pd.Index(header, dtype=object), index=lines, dtype=object)
+
+
+def _read_excel(file: Path, sheet: str | None) -> pd.DataFrame:
+    try:
+        book = pd.ExcelFile(file)
+    except ImportError as error:
+        fix = 'Install it with: pip install "carbonshed[excel]", or save the sheet as CSV.'
+        raise refuse("no_openpyxl", expected="the package openpyxl", got="none", where=str(file), fix=fix) from error
+    except (ValueError, KeyError, BadZipFile) as error:
+        fix = "Save it again as .xlsx, or as CSV in UTF-8."
+        raise refuse("not_excel", expected="an Excel workbook", got=str(error), where=str(file), fix=fix) from error
+    with book:
+        names = [str(name) for name in book.sheet_names]
+        if sheet is None and len(names) > 1:
+            fix = "Name one sheet, or save it as a file of its own."
+            raise refuse("several_sheets", expected="one sheet", got=f"sheets {examples(names, 12)}", where=str(file), fix=fix)
+        chosen = choose(sheet, names, where=f"{file}: sheet") if sheet else names[0]
+        cells = pd.read_excel(book, sheet_name=chosen, header=None, dtype=object, keep_default_na=False)
+    if cells.empty:
+        return pd.DataFrame()
+    table = cells.iloc[1:].map(_cell_text)
+    table.columns = pd.Index(cells.iloc[0].map(_cell_text), dtype=object)
+    return table.set_axis(range(2, len(table) + 2))
+
+
+def _read_parquet(file: Path) -> pd.DataFrame:
+    table = pd.read_parquet(file)
+    named = [name for name in table.index.names if name is not None]
+    table = table.reset_index(level=named) if named else table
+    table = pd.DataFrame(table.drop(columns="geometry", errors="ignore")).map(_cell_text)
+    return table.set_axis(range(1, len(table) + 1))
+
+
+def _cell_text(cell: object) -> str:
+    """A cell of a typed file as text; whole numbers without a decimal point, so that an id stays an id."""
+    if cell is None or cell is pd.NaT or cell is pd.NA or (isinstance(cell, float) and np.isnan(cell)):
+        return ""
+    if not isinstance(cell, float | np.floating):
+        return str(cell)
+    number = float(cell)
+    return str(int(number)) if number.is_integer() and abs(number) < 2**53 else repr(number)

@@ -1,0 +1,221 @@
+"""One streaming pass over a categorical raster: areas of its classes in polygons, in strips of rows.
+
+The polygons are brought into the raster's pixel coordinates; the raster is never warped. Memory is one strip, the spans of that
+strip and the table. Nodata is a class of its own, so that classes + nodata + outside = raster, which is checked on each run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from carbonshed.checks import check_conserved, choose, examples, refuse, warn
+from carbonshed.numerics.scanline import Edges, Spans, add_spans, centre_spans, directed_edges, exact_spans
+from carbonshed.spatial.crs import FloatArray, PixelAreas
+from carbonshed.spatial.project import Geometries
+
+Coverage = Literal["centre", "exact"]
+Progress = Callable[[float, str], None]
+Block = NDArray[np.integer]
+Strip = tuple[int, Iterable[Block]]
+"""The first row of a strip and its layers (bands, years), one array (rows, columns) each."""
+
+FEW_PIXELS = 400.0
+"""Polygons whose median holds fewer pixels than this are tabulated with exact coverage, larger ones by pixel centres."""
+
+CLOSED = 1e-6
+"""Pixels covered exactly must sum to the polygons' own area within this share."""
+
+SLIVER = 1e-6
+"""Overlap of the polygons that is left unsaid, as a share of what they cover."""
+
+
+@dataclass(frozen=True)
+class Tabulation:
+    """Result of one pass.
+
+    Parameters
+    ----------
+    km2 : array (layers, zones, codes + 1)
+        Area of each code in each zone; nodata stands last.
+    pixels : array of the same shape, or (layers, 0, codes + 1)
+        Pixels, counted under the rule ``centre`` only.
+    outside : array (layers, codes + 1)
+        Pixels of the raster in no zone (negative where zones overlap).
+    codes : array (codes,)
+        The codes of the columns.
+    """
+
+    km2: FloatArray
+    pixels: FloatArray
+    outside: FloatArray
+    codes: NDArray[np.int64]
+
+
+def choose_coverage(polygons: Geometries) -> Coverage:
+    """``exact`` where the median polygon (in pixel coordinates) holds fewer than 400 pixels, else ``centre``.
+
+    Examples
+    --------
+    >>> choose_coverage(np.array([shapely.box(0, 0, 10, 10)])), choose_coverage(np.array([shapely.box(0, 0, 30, 30)]))
+    ('exact', 'centre')
+    """
+    return "exact" if np.median(shapely.area(polygons)) < FEW_PIXELS else "centre"
+
+
+def pixel_edges(polygons: Geometries) -> Edges:
+    """Edges of (multi)polygons in pixel coordinates; zone = position in the array."""
+    parts, zone_of_part = shapely.get_parts(polygons, return_index=True)
+    rings, part_of_ring = shapely.get_rings(parts, return_index=True)
+    xy, ring = shapely.get_coordinates(rings, return_index=True)
+    is_hole = np.r_[False, part_of_ring[1:] == part_of_ring[:-1]] if len(rings) else np.zeros(0, dtype=bool)
+    return directed_edges(xy, ring, zone_of_part[part_of_ring], is_hole)
+
+
+def clipped_areas(polygons: Geometries, shape: tuple[int, int]) -> FloatArray:
+    """Area in pixels of the part of each polygon that lies on a raster of `shape` rows and columns."""
+    area = shapely.area(polygons)
+    west, north, east, south = shapely.bounds(polygons).T
+    outside = np.flatnonzero((west < 0) | (north < 0) | (east > shape[1]) | (south > shape[0]))
+    if outside.size:
+        frame = shapely.box(0, 0, shape[1], shape[0])
+        area[outside] = shapely.area(shapely.intersection(polygons[outside], frame))
+    result: FloatArray = np.asarray(area, dtype=np.float64)
+    return result
+
+
+def tabulate_blocks(
+    strips: Iterable[Strip],
+    polygons: Geometries,
+    *,
+    shape: tuple[int, int],
+    codes: Sequence[int],
+    nodata: Sequence[Sequence[int]],
+    areas: PixelAreas,
+    coverage: Coverage,
+    where: str = "raster",
+    progress: Progress | None = None,
+) -> Tabulation:
+    """Areas of the codes of a raster in polygons, read strip by strip.
+
+        km2[layer, zone, code] = sum over pixels of that code: share of the pixel in the zone * area of the pixel
+
+    Parameters
+    ----------
+    strips : iterable
+        Strips from the first row to the last; the layers of a strip may be read as they are asked for.
+    polygons : array of Polygon or MultiPolygon
+        Zones, valid, in pixel coordinates (x = column, y = row).
+    shape : (rows, columns)
+        Of the raster.
+    codes : sequence of int
+        Known codes, at most 250.
+    nodata : sequence of sequences of int
+        For each layer the codes that mean nodata.
+    areas : callable
+        Pixel areas in km2 of some rows, see `carbonshed.spatial.crs.pixel_areas`.
+    coverage : {"centre", "exact"}
+        The share of a pixel in a zone is 1 where the zone holds its centre, or the covered part of its area.
+    where : str
+        What messages call the raster.
+    progress : callable, optional
+        progress(fraction, message).
+
+    Raises
+    ------
+    InputError
+        If a zone holds a code that is neither known nor nodata; the message lists such codes with their share of the zones' pixels.
+    ConservationError
+        If rows are missing, or exact pixels do not sum to the polygons' area.
+    """
+    choose(coverage, ("centre", "exact"), where="coverage")
+    known = np.unique(np.asarray(codes, dtype=np.int64))
+    if not 0 < len(known) <= 250:
+        raise refuse("codes", expected="1 to 250 codes", got=f"{len(known)}", where="legend", fix="Merge classes before tabulating.")
+    n_layers, n_zones, n_slots = len(nodata), len(polygons), len(known) + 2  # + nodata, + unknown
+    edges = pixel_edges(polygons)
+    make_spans = centre_spans if coverage == "centre" else exact_spans
+    sums = np.zeros((n_layers, n_zones, n_slots))
+    counts = np.zeros((n_layers, n_zones if coverage == "centre" else 0, n_slots))
+    inside, whole = np.zeros((n_layers, n_slots)), np.zeros((n_layers, n_slots))
+    unknown: dict[int, float] = {}
+    rows_read = 0
+    for top, layers in strips:
+        spans: Spans | None = None
+        weights = np.zeros((0, 1))
+        n_rows = 0
+        for k, block in enumerate(layers):
+            if spans is None:
+                n_rows = block.shape[0]
+                spans, weights = make_spans(edges, top, top + n_rows, shape[1]), areas(top, top + n_rows)
+            slots = _slots(block, known, nodata[k])
+            before = inside[k, -1]
+            add_spans(slots, spans, weights, sums[k], counts[k], inside[k])
+            whole[k] += np.bincount(slots.ravel(), minlength=n_slots)
+            if inside[k, -1] > before:
+                _note_unknown(block, slots == n_slots - 1, spans, unknown)
+        rows_read += n_rows
+        if progress is not None:
+            progress(rows_read / shape[0], f"{where}: {rows_read} of {shape[0]} rows")
+    if unknown:
+        _refuse_unknown(unknown, float(inside.sum()), known, where)
+    _check_closed(polygons, shape, inside, whole, coverage, where)
+    return Tabulation(sums[:, :, :-1], counts[:, :, :-1], (whole - inside)[:, :-1], known)
+
+
+def _slots(block: Block, known: NDArray[np.int64], nodata: Sequence[int]) -> NDArray[np.uint8]:
+    """Column of the table for each pixel: position of its code, then nodata, then unknown."""
+    n = len(known)
+    if block.dtype.itemsize <= 2:
+        low, high = (int(end) for end in (np.iinfo(block.dtype).min, np.iinfo(block.dtype).max))
+        table = np.full(high - low + 1, n + 1, dtype=np.uint8)
+        for code, slot in [*zip(known.tolist(), range(n)), *((int(code), n) for code in nodata)]:
+            if low <= code <= high:
+                table[code - low] = slot
+        return np.take(table, block if low == 0 else block.astype(np.int64) - low)
+    position = np.minimum(np.searchsorted(known, block), n - 1)
+    slots = np.where(known[position] == block, position, n + 1).astype(np.uint8)
+    slots[np.isin(block, np.asarray(list(nodata), dtype=block.dtype))] = n
+    return slots
+
+
+def _note_unknown(block: Block, is_unknown: NDArray[np.bool_], spans: Spans, unknown: dict[int, float]) -> None:
+    """Add the pixels of each unknown code inside the zones."""
+    codes = np.unique(block[is_unknown])[:250]
+    slots = np.where(is_unknown, np.minimum(np.searchsorted(codes, block), len(codes) - 1) + 1, 0).astype(np.uint8)
+    found = np.zeros(len(codes) + 1)
+    one_zone = spans._replace(zone=np.zeros_like(spans.zone))
+    add_spans(slots, one_zone, np.ones((block.shape[0], 1)), np.zeros((1, len(found))), np.zeros((0, len(found))), found)
+    for code, pixels in zip(codes.tolist(), found[1:].tolist()):
+        if pixels > 0:
+            unknown[code] = unknown.get(code, 0.0) + pixels
+
+
+def _refuse_unknown(unknown: dict[int, float], total: float, known: NDArray[np.int64], where: str) -> None:
+    order = sorted(unknown, key=lambda code: -unknown[code])
+    raise refuse(
+        "unknown_class",
+        expected=f"codes of the legend ({examples(known.tolist(), 30)}) or nodata",
+        got=examples(f"code {code} on {100 * unknown[code] / total:.3g} % of the pixels inside the units" for code in order),
+        where=where,
+        fix="Name the true product, or give a legend (TOML) that maps the code to a land class or to nodata.",
+    )
+
+
+def _check_closed(
+    polygons: Geometries, shape: tuple[int, int], inside: FloatArray, whole: FloatArray, coverage: Coverage, where: str
+) -> None:
+    """Each row was read once; exact pixels sum to the polygons; overlapping zones are said."""
+    area = float(clipped_areas(polygons, shape).sum())
+    for k in range(len(whole)):
+        check_conserved(float(shape[0] * shape[1]), float(whole[k].sum()), what=f"pixels read from {where}", tolerance=0.0)
+        if coverage == "exact":
+            check_conserved(area, float(inside[k].sum()), what=f"pixels of {where} inside the units", tolerance=CLOSED)
+    twice = float(np.maximum(inside - whole, 0).sum(axis=1).max(initial=0.0))
+    if twice > SLIVER * area:
+        warn(f"The units overlap: at least {100 * twice / area:.3g} % of the pixels inside them are counted more than once.")

@@ -1,0 +1,65 @@
+"""Settings of a study that can only be judged beside its data: prices, coefficient sets, ids, columns that a mode needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import geopandas as gpd
+
+from carbonshed import registry
+from carbonshed.accounting.coefficients import load_coefficients
+from carbonshed.checks import InputError, Problem, examples, nearest
+from carbonshed.compensation.presets import preset
+from carbonshed.compensation.price import carbon_price
+from carbonshed.readers.coefficients import coefficients_from_toml
+from carbonshed.study.config import Spec
+
+PRESET_ONLY = ("name", "purpose", "price", "flow_cost", "flow_solver", "payer_order", "centre_quantities")
+NEEDED_COLUMN = {"exclude": ["is_district"], "merge_by_city": ["is_district", "city"], "separate": []}
+
+
+def compensation_settings(spec: Spec) -> dict[str, Any]:
+    """The preset with the study's own keys over it."""
+    base = {key: value for key, value in vars(preset(spec.compensation.preset)).items() if key not in PRESET_ONLY}
+    own = spec.compensation.model_dump(exclude={"preset", "price", "leave_out", "flow_cost", "flow_solver"}, exclude_none=True)
+    if "revision" in own and "weights" not in own:
+        base["weights"] = None  # the preset's weights belong to the preset's form
+    chosen = {**base, **own}
+    return {**chosen, "weights": None if chosen["weights"] is None else dict(chosen["weights"])}
+
+
+def settings_problems(spec: Spec, counties: gpd.GeoDataFrame | None, coefficients_file: Any = None) -> list[Problem]:
+    """Every setting that does not fit the data or names something that is not known."""
+    problems: list[Problem] = []
+    if spec.land_cover is not None:
+        named = spec.accounting.coefficients
+        _collect(problems, lambda: load_coefficients(coefficients_from_toml(coefficients_file) if coefficients_file else named))
+    if isinstance(spec.zoning.features, list):
+        for name in spec.zoning.features:
+            _collect(problems, lambda name=name: registry.term(name))  # type: ignore[misc]
+    if counties is not None:
+        _collect(problems, lambda: carbon_price(spec.compensation.price))
+        problems += _county_problems(spec, counties)
+    return problems
+
+
+def _county_problems(spec: Spec, counties: gpd.GeoDataFrame) -> list[Problem]:
+    problems = []
+    unknown = [each for each in spec.compensation.leave_out if each not in counties.index]
+    if unknown:
+        near = nearest(unknown[0], counties.index)
+        fix = f"Did you mean {near!r}?" if near else "Use ids of the counties."
+        problems.append(Problem("unknown_id", "ids of counties", examples(unknown), "[compensation] leave_out", fix))
+    mode = compensation_settings(spec)["district_mode"]
+    for column in (c for c in NEEDED_COLUMN[mode] if c not in counties):
+        fix = f"Set [counties] {column} = the column that says so, or district_mode = 'separate'."
+        problems.append(Problem("missing_column", f"counties with {column}", "no such column", f"district_mode = {mode!r}", fix))
+    return problems
+
+
+def _collect(problems: list[Problem], attempt: Callable[[], object]) -> None:
+    try:
+        attempt()
+    except InputError as error:
+        problems += error.problems

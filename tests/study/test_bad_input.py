@@ -1,0 +1,140 @@
+"""Each kind of bad input gets one clear message in one list, exit code 3, and nothing is written."""
+
+from __future__ import annotations
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import rasterio
+from shapely.geometry import Polygon
+from typer.testing import CliRunner
+
+from carbonshed.interfaces.cli import app
+from carbonshed.study.study import Study
+
+
+def rewrite_counties(folder, change):
+    frame = change(gpd.read_file(folder / "counties.gpkg"))
+    (folder / "counties.gpkg").unlink()
+    frame.to_file(folder / "counties.gpkg", layer="counties", driver="GPKG")
+
+
+def rewrite_table(folder, change, name="counties.csv"):
+    change(pd.read_csv(folder / name, dtype={"unit_id": str, "id": str})).to_csv(folder / name, index=False)
+
+
+def rewrite_raster(folder, values=lambda v: v, **profile):
+    path = folder / "clcd_2010.tif"
+    with rasterio.open(path) as dataset:
+        settings, old = dataset.profile, dataset.read(1)
+    with rasterio.open(path, "w", **{**settings, **profile}) as dataset:
+        dataset.write(values(old), 1)
+
+
+def rewrite_text(folder, old, new):
+    path = folder / "study.toml"
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def bow_tie(frame):
+    west, south, east, north = frame.geometry[0].bounds
+    frame.loc[0, "geometry"] = Polygon([(west, south), (east, north), (east, south), (west, north)])
+    return frame
+
+
+def with_value(column, value, row=0):
+    def change(table):
+        table[column] = table[column].astype(object)
+        table.loc[row, column] = value
+        return table
+
+    return change
+
+
+CASES = {
+    "raster without CRS": (lambda f: rewrite_raster(f, crs=None), ["CRS"]),
+    "raster that does not cover the region": (
+        lambda f: rewrite_raster(f, transform=rasterio.Affine(0.01, 0, 100, 0, -0.01, 30)),
+        ["cover"],
+    ),
+    "nodata everywhere": (lambda f: rewrite_raster(f, np.zeros_like), ["nodata"]),
+    "unknown class": (lambda f: rewrite_raster(f, lambda v: np.where(v == 4, 77, v).astype("uint8")), ["77", "%"]),
+    "duplicate ids": (lambda f: rewrite_counties(f, lambda c: c.assign(unit_id=["130101", *c["unit_id"][:3]])), ["130101"]),
+    "invalid geometry": (lambda f: rewrite_counties(f, bow_tie), ["130101"]),
+    "overlapping geometry": (
+        lambda f: rewrite_counties(f, lambda c: c.set_geometry([c.geometry[0].buffer(3000), *c.geometry[1:]])),
+        ["130101", "130102", "km2"],
+    ),
+    "a county without a row": (lambda f: rewrite_table(f, lambda t: t[t["unit_id"] != "130202"]), ["130202"]),
+    "a row without a county": (
+        lambda f: rewrite_table(f, lambda t: pd.concat([t, t.tail(1).assign(unit_id="130203")])),
+        ["130203", "130202"],
+    ),
+    "negative GDP": (lambda f: rewrite_table(f, with_value("gdp_yuan", -5)), ["gdp_yuan", "-5"]),
+    "negative population": (lambda f: rewrite_table(f, with_value("population", -1)), ["population", "-1"]),
+    "negative area": (lambda f: rewrite_table(f, lambda t: t.assign(area_km2=-3.0)), ["area_km2", "-3"]),
+    "a year missing in a table": (lambda f: rewrite_table(f, lambda t: t[t["year"] != 2015]), ["2015"]),
+    "a year without a raster": (lambda f: (f / "clcd_2015.tif").unlink(), ["clcd_2015.tif", "clcd_2010.tif"]),
+    "text in a number column": (lambda f: rewrite_table(f, with_value("gdp_yuan", "many")), ["gdp_yuan", "many"]),
+    "a scale that is not a multiple of the base": (lambda f: rewrite_text(f, "[4, 8, 12]", "[4, 6]"), ["6", "multiples"]),
+    "an unknown key": (lambda f: rewrite_text(f, "price = 80", "prise = 80"), ["prise", "'price'"]),
+    "emissions of an unknown place": (
+        lambda f: rewrite_table(f, with_value("id", "999999"), "emissions.csv"),
+        ["999999", "130101"],
+    ),
+    "a missing column": (lambda f: rewrite_table(f, lambda t: t.drop(columns="carbon_source_t"), "emissions.csv"), ["carbon_source"]),
+    "a price that is not known": (lambda f: rewrite_text(f, "price = 80", 'price = "cn-ets:1999"'), ["cn-ets"]),
+    "a county to leave out that is not there": (
+        lambda f: rewrite_text(f, "price = 80", 'price = 80\nleave_out = ["x"]'),
+        ["leave_out", "x"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_bad_input_is_one_clear_message_and_nothing_is_written(small_study, case):
+    spoil, says = CASES[case]
+    spoil(small_study)
+    before = sorted(p.name for p in small_study.iterdir())
+    found = CliRunner().invoke(app, ["check", str(small_study)])
+    text = found.stdout + found.stderr
+    assert found.exit_code == 3, text
+    for word in says:
+        assert word in text, text
+    assert "Traceback" not in text
+    run = CliRunner().invoke(app, ["run", str(small_study)])
+    assert run.exit_code == 3 and "Traceback" not in run.stdout + run.stderr
+    assert sorted(p.name for p in small_study.iterdir() if p.name != "results") == before
+    assert not list((small_study / "results").rglob("*.part*"))
+
+
+def test_several_problems_come_in_one_list(small_study):
+    for case in ("negative GDP", "a county without a row", "unknown class", "nodata everywhere"):
+        if case != "nodata everywhere":
+            CASES[case][0](small_study)
+    found = CliRunner().invoke(app, ["check", str(small_study)])
+    assert found.exit_code == 3
+    for word in ("-5", "130202"):
+        assert word in found.stdout
+
+
+@pytest.mark.parametrize("value", [0, ""])
+def test_zero_or_missing_gdp_is_a_warning_that_lists_the_county(small_study, value):
+    rewrite_table(small_study, with_value("gdp_yuan", value, row=3))
+    found = CliRunner().invoke(app, ["check", str(small_study)])
+    assert found.exit_code == 0 and "130202" in found.stdout and "warning" in found.stdout, found.stdout
+
+
+def test_a_table_in_gbk_is_read_and_said_so(small_study):
+    path = small_study / "counties.csv"
+    table = pd.read_csv(path, dtype={"unit_id": str}).assign(note="县")
+    table.to_csv(path, index=False, encoding="gbk")
+    found = CliRunner().invoke(app, ["check", str(small_study)])
+    assert found.exit_code == 0 and "GB18030" in found.stdout, found.stdout
+
+
+def test_a_good_study_has_no_errors(small_study):
+    assert [p for p in Study.open(small_study).check() if p.severity == "error"] == []
