@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from carbonshed.accounting.account import account_totals, carbon_account
@@ -70,6 +70,7 @@ def test_an_unknown_area_is_refused() -> None:
         account_totals(bad)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("pqr"), st.floats(0, 1e9), st.floats(0, 1e9), st.floats(0.1, 1e4)), min_size=1, max_size=30))
 def test_u12_groups_sum_to_the_region(rows: list[tuple[str, float, float, float]]) -> None:
     units = pd.DataFrame(rows, columns=["province", "source", "sink", "area_km2"]).rename_axis("unit_id")

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from carbonshed.accounting.allocation import allocate, allocate_with_report, land_weights, proxy_weights
@@ -58,6 +58,7 @@ def test_years_go_by_several_keys() -> None:
     assert allocate(totals, series(1, 3, 1, 3), within=within).tolist() == [0.25, 0.75, 1, 3]
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 4), st.floats(0, 1e9)), min_size=1, max_size=60),
     st.lists(st.floats(0, 1e12), min_size=5, max_size=5),
@@ -74,6 +75,7 @@ def test_totals_are_kept_and_match_a_plain_loop(pieces: list[tuple[int, float]],
     assert (got >= 0).all()
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0.01, 1e3), min_size=2, max_size=8), st.floats(0.01, 1e3))
 def test_a_common_factor_of_the_weights_changes_nothing(weights: list[float], factor: float) -> None:
     within, total = pd.Series(["u"] * len(weights)), pd.Series({"u": 7.0})
@@ -127,6 +129,7 @@ def test_proxies_are_shares_of_their_unit() -> None:
         proxy_weights(table - 2, {"population": 1.0}, within=within)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0.01, 1e6), min_size=4, max_size=4), st.floats(0, 5))
 def test_the_weights_of_a_unit_sum_to_the_sum_of_the_proxy_weights(values: list[float], weight: float) -> None:
     table = pd.DataFrame({"gdp": values, "population": values[::-1]})

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -95,6 +95,7 @@ def test_nodata_is_not_zero() -> None:
 areas_strategy = arrays(float, (2, 3, len(CLASSES)), elements=st.floats(0.001, 1e4))
 
 
+@settings(deadline=None)
 @given(areas_strategy, st.floats(0.1, 10))
 def test_flows_are_linear_and_the_sum_of_units_is_the_flow_of_the_region(areas: np.ndarray, factor: float) -> None:
     land = cube(areas)
@@ -107,6 +108,7 @@ def test_flows_are_linear_and_the_sum_of_units_is_the_flow_of_the_region(areas: 
         np.testing.assert_allclose(result.sum("unit_id"), flow(region).squeeze("unit_id"), rtol=1e-9)
 
 
+@settings(deadline=None)
 @given(areas_strategy)
 def test_cube_and_frame_agree_with_a_plain_loop(areas: np.ndarray) -> None:
     land, china = cube(areas), load_coefficients("china").on_side("sink")
@@ -116,6 +118,7 @@ def test_cube_and_frame_agree_with_a_plain_loop(areas: np.ndarray) -> None:
     np.testing.assert_allclose(carbon_sink(table), expected[0], rtol=1e-12)
 
 
+@settings(deadline=None)
 @given(areas_strategy)
 def test_npp_by_unit_by_class_and_as_means_agree(areas: np.ndarray) -> None:
     land = cube(areas)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from carbonshed.accounting.coefficients import Coefficient, load_coefficients, named_sets
@@ -97,6 +97,7 @@ def test_a_set_may_stand_on_a_named_one() -> None:
     assert mine.to_frame().loc["water", "co2_per_ha"] == china.on_side("sink")["water"]
 
 
+@settings(deadline=None)
 @given(st.floats(1e-6, 0.9), st.sampled_from(["t C ha-1 a-1", "kg C m-2 a-1", "g C m-2 a-1", "t C km-2 a-1"]))
 def test_the_factor_agrees_with_the_quantities_of_the_package(value: float, unit: str) -> None:
     row = Coefficient("forest", "sink", value, unit, "a test", "unverified")

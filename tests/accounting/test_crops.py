@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 import xarray as xr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from carbonshed.accounting.crops import crop_coefficients, crop_uptake, farm_input_source
@@ -29,6 +29,7 @@ def test_farm_inputs_by_hand() -> None:
     assert (result * 12 / 44).tolist() == pytest.approx([0.8956, 2.0476 + 0.3126])
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 1e7), min_size=2, max_size=2), st.floats(0.1, 10))
 def test_uptake_is_linear_and_equal_for_frames_and_arrays(amounts: list[float], factor: float) -> None:
     table = pd.DataFrame([amounts], columns=["maize", "rice"])

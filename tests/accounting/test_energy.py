@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from carbonshed.accounting.energy import emission_factor, energy_emission, fuels, natural_gas_factor, net_calorific_factor
@@ -98,6 +98,7 @@ def test_a_gas_without_unit_is_read_in_the_unit_of_the_table_and_said() -> None:
     assert got["carbon_source"].item() == pytest.approx(2 * 21.86, abs=0.01)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 1e8), min_size=3, max_size=3))
 def test_emission_adds_up_over_fuels_and_units(amounts: list[float]) -> None:
     table = activity(*[(fuel, amount, "t") for fuel, amount in zip(["raw_coal", "coke", "diesel"], amounts)])

@@ -42,6 +42,13 @@ def test_invariants(rule: str, claims: list[float], share: float) -> None:
     assert (np.diff(x[order]) >= -tolerance).all()
 
 
+@pytest.mark.parametrize("rule", RULES)
+def test_very_little_and_no_money(rule: str) -> None:
+    claims = [1e9, 3e9, 3e9 + 1]
+    assert share_shortfall(claims, 0.0, rule=rule).tolist() == [0.0, 0.0, 0.0]
+    assert share_shortfall(claims, 1e-6, rule=rule).sum() == pytest.approx(1e-6, rel=1e-12)
+
+
 @settings(max_examples=50, deadline=None)
 @given(claims=CLAIMS, share=st.floats(0.01, 0.99))
 def test_equal_awards_and_losses_against_a_root_finder(claims: list[float], share: float) -> None:

@@ -42,7 +42,9 @@ def shares(spans: Spans, n_zones: int, width: int) -> Array:
     return out
 
 
-def tabulate(raster: NDArray[np.uint8], polygons: list[shapely.Geometry], rule: str, weights: Array | None = None, strip: int = 7) -> tuple[Array, Array]:
+def tabulate(
+    raster: NDArray[np.uint8], polygons: list[shapely.Geometry], rule: str, weights: Array | None = None, strip: int = 7
+) -> tuple[Array, Array]:
     """Sums and counts, in strips of 7 rows so that strips are tested too."""
     edges, n = edges_of(polygons), int(raster.max()) + 1
     height, width = raster.shape

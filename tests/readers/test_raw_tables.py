@@ -41,6 +41,7 @@ def test_gbk_is_read_and_said(tmp_path: Path, encoding: str) -> None:
         read_raw_table(path, encoding="utf-8")
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(codec="utf-8"), max_size=40))
 def test_decode_returns_what_was_encoded(text: str) -> None:
     if not text.startswith("\ufeff") and not re.search("[\u0250-\u036f\u0500-\u07ff]", text):
@@ -67,7 +68,7 @@ def test_delimiters(tmp_path: Path, delimiter: str) -> None:
     assert table["b"].tolist() == [f"x{delimiter}y"]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(0, 10**12), st.floats(-1e9, 1e9)), min_size=1, max_size=20))
 def test_csv_excel_and_parquet_give_the_same_text(tmp_path: Path, rows: list[tuple[int, float]]) -> None:
     frame = pd.DataFrame(rows, columns=["code", "value"])

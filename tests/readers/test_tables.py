@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from carbonshed.checks import DataWarning, InputError
@@ -39,6 +39,7 @@ def test_headers_become_terms_and_carbon_becomes_co2() -> None:
     assert county_table_problems(GOOD, ids=["010101", "010102"], years=[2020]) == []
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 1e15), min_size=1, max_size=10))
 def test_numbers_pass_unchanged(values: list[float]) -> None:
     ids = [f"{i:06d}" for i in range(len(values))]

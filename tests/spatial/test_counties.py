@@ -194,7 +194,11 @@ def test_an_unknown_value_stays_unknown_through_the_crosswalk() -> None:
 
 @pytest.mark.parametrize(
     ("share", "codes_", "kind", "why"),
-    [([0.5, 0.4], ["a", "a"], "extensive", "sum to 1"), ([1.0, 1.0], ["b", "c"], "extensive", "code_old"), ([1.0, 1.0], ["a", "b"], "intensive", "compute")],
+    [
+        ([0.5, 0.4], ["a", "a"], "extensive", "sum to 1"),
+        ([1.0, 1.0], ["b", "c"], "extensive", "code_old"),
+        ([1.0, 1.0], ["a", "b"], "intensive", "compute"),
+    ],
 )
 def test_what_a_crosswalk_refuses(share: list[float], codes_: list[str], kind: str, why: str) -> None:
     shares = pd.DataFrame({"code_old": codes_, "code_new": ["n", "m"], "share": share})
@@ -206,5 +210,9 @@ def test_real_layers_say_what_is_wrong_with_them(shared: Path) -> None:
     path = shared / "data/boundaries-bth/bth_boundaries.gpkg"
     assert county_problems(gpd.read_file(path, layer="county_modern_amap"), id="adcode", name="name") == []
     found = county_problems(gpd.read_file(path, layer="county_2017_echarts"), id="adcode")
-    assert [(problem.code, problem.severity) for problem in found] == [("empty_geometry", "error"), ("overlap", "error"), ("overlap", "warning")]
+    assert [(problem.code, problem.severity) for problem in found] == [
+        ("empty_geometry", "error"),
+        ("overlap", "error"),
+        ("overlap", "warning"),
+    ]
     assert "120119" in found[0].got

@@ -61,7 +61,9 @@ def test_another_central_meridian_changes_shapes_not_areas() -> None:
     ("bounds", "lat_0", "lon_0"),
     [((6.0, 46.1, 7.3, 46.9), 46.5, 6.5), ((126.0, 34.0, 129.6, 38.6), 36.5, 128.0), ((-75.0, -12.3, -70.2, -8.0), -10.0, -72.5)],
 )
-def test_elsewhere_lambert_azimuthal_centred_to_half_a_degree(bounds: tuple[float, float, float, float], lat_0: float, lon_0: float) -> None:
+def test_elsewhere_lambert_azimuthal_centred_to_half_a_degree(
+    bounds: tuple[float, float, float, float], lat_0: float, lon_0: float
+) -> None:
     crs = equal_area_crs(bounds)
     assert crs.coordinate_operation is not None
     assert crs.coordinate_operation.method_name == "Lambert Azimuthal Equal Area"

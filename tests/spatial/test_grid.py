@@ -137,7 +137,9 @@ def test_nested_grids_agree_in_every_form(rows: int, cols: int, first_row: int, 
     grid = grid_of(rows, cols, first_row=first_row, first_col=first_col)
     values = np.random.default_rng(seed).random((rows, cols))
     frame = pd.DataFrame({"carbon_sink": values.ravel(), "area_km2": 1.0}, index=grid.to_frame().index)
-    labelled = xr.DataArray(values.ravel()[None, :], dims=("year", "unit_id"), coords={"year": [2020], "unit_id": frame.index.to_numpy(object)})
+    labelled = xr.DataArray(
+        values.ravel()[None, :], dims=("year", "unit_id"), coords={"year": [2020], "unit_id": frame.index.to_numpy(object)}
+    )
     coarse = grid.coarsen(k)
     by_frame = coarsen(frame, grid, k)
     by_array = pd.Series(coarsen(values, grid, k).ravel(), index=coarse.to_frame().index)

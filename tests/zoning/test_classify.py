@@ -224,6 +224,13 @@ def test_hard_checks_hold_or_are_flagged(indicators):
     assert model.quality["not_separable"] and len(model.quality["failed_checks"]) == 2
 
 
+def test_components_of_a_mixture_without_members_are_left_out():
+    few = zoning_indicators(make_accounts(9, years=(2020,)))
+    for seed in range(4):
+        model = fit_zones(few, method="gmm", zones=7, seed=seed, features=["share_difference", "territorial_development"], counts=())
+        assert sorted(model.zones["cluster"].unique()) == list(range(len(model.naming)))
+
+
 def test_separation_of_many_cells_is_from_a_sample():
     x = np.r_[np.random.default_rng(0).normal(size=(3000, 2)), np.random.default_rng(1).normal(6, 1, (3000, 2))]
     labels = np.repeat([0, 1], 3000)

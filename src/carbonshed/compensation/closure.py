@@ -121,13 +121,13 @@ def _fill(pays: Floats, limit: Floats, total: float) -> Floats:
     """``min(lambda pays, limit)`` with the sum `total`, or all limits where they do not suffice."""
     owing = np.flatnonzero(pays > 0)
     with np.errstate(over="ignore"):
-        ratio = limit[owing] / pays[owing]  # lambda at which each cap binds
-    by_ratio = np.argsort(ratio, kind="stable")
-    order = owing[by_ratio]
+        order = owing[np.argsort(limit[owing] / pays[owing], kind="stable")]  # by the lambda at which each cap binds
     capped = np.concatenate([[0.0], np.cumsum(limit[order])[:-1]])  # paid by the k that bind first
     rest = np.cumsum(pays[order][::-1])[::-1]  # owed by the others
-    level = (total - capped) / rest
-    holds = level <= ratio[by_ratio]
-    if not holds.any():
-        return np.where(pays > 0, limit, 0.0)
-    return np.minimum(pays * level[int(np.argmax(holds))], limit)
+    holds = (total - capped) * (pays[order] / rest) <= limit[order]
+    filled = np.where(pays > 0, limit, 0.0)
+    if holds.any():
+        k = int(np.argmax(holds))
+        free = order[k:]
+        filled[free] = np.minimum((total - capped[k]) * (pays[free] / rest[k]), limit[free])
+    return filled

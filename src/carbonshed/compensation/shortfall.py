@@ -29,7 +29,11 @@ def _equal_awards(claims: Floats, available: float) -> Floats:
 
 
 def _equal_losses(claims: Floats, available: float) -> Floats:
-    return claims - _equal_awards(claims, float(claims.sum()) - available)
+    below = claims.max() - claims  # exact for the large claims, which alone get something where there is little
+    ascending = np.sort(below)
+    levels = (available + np.cumsum(ascending)) / np.arange(1, claims.size + 1)
+    holds = levels <= np.append(ascending[1:], np.inf)
+    return np.maximum(levels[np.argmax(holds)] - below, 0.0)
 
 
 def _talmud(claims: Floats, available: float) -> Floats:

@@ -117,7 +117,6 @@ def _run(study: Path, out: Path | None, until: str | None, as_json: bool, lang: 
     progress = ProgressTalk(as_json=as_json)
     try:
         with exit_codes(as_json=as_json, lang=lang):
-            from carbonshed.study.reporting import write_report
             from carbonshed.study.study import Study
 
             opened = Study.open(study)
@@ -126,6 +125,8 @@ def _run(study: Path, out: Path | None, until: str | None, as_json: bool, lang: 
             assert folder is not None
             report = None
             if until is None:
+                from carbonshed.study.reporting import write_report
+
                 report = write_report(folder, lang=lang, progress=lambda fraction, message: progress(0.85 + 0.15 * fraction, message))
             progress.close()
             if as_json:

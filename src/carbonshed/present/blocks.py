@@ -60,6 +60,11 @@ class Table:
     kind: ClassVar[str] = "table"
 
     @property
+    def id(self) -> int:
+        """What tells this table from others of the same report."""
+        return id(self)
+
+    @property
     def rows(self) -> list[list[tuple[Column, str, str]]]:
         """Cells row by row: column, text, link (often empty)."""
         length = len(self.columns[0].cells)
@@ -102,9 +107,9 @@ class Methods:
     kind: ClassVar[str] = "methods"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Section:
-    """A section of the report."""
+    """A section of the report; blocks are added in reading order."""
 
     name: str
     title: str

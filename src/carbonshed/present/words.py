@@ -90,6 +90,11 @@ class Words:
             return column
         return known.zh if self.lang == "zh" else known.en
 
+    def reality(self, provinces: str) -> list[str]:
+        """What is known of payments in practice, where all provinces it speaks of are among those of the study."""
+        rows = [row for row in _document()["reality"].values() if "provinces" in row]
+        return [row[self.lang] for row in rows if all(name in provinces for name in row["provinces"])]
+
     def listing(self, items: list[str]) -> str:
         """Items in a sentence.
 

@@ -14,7 +14,6 @@ import numpy as np
 import rasterio
 import shapely
 import xarray as xr
-from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS
 from rasterio.windows import Window
@@ -103,7 +102,7 @@ def tabulate_land_area(
     DataArray
         ``land_area[year, unit_id, land_class]`` in km2, units in the caller's order; coordinates `area_km2` (unit_id), the area of the
         polygon, and `nodata_km2` (year, unit_id), what of it holds no data; attributes units, coverage, legend, legend_options,
-        licence, citation, crs.
+        legend_unverified (codes whose crosswalk is not confirmed), licence, citation, crs.
 
     Raises
     ------
@@ -153,6 +152,7 @@ def tabulate_land_area(
         "coverage": rule,
         "legend": known.product,
         "legend_options": "; ".join(f"{name} = {value}" for name, value in known.options.items()),
+        "legend_unverified": ", ".join(str(code) for code in known.unverified),
         "licence": known.licence,
         "citation": known.citation,
         "crs": frame.crs.to_string(),
@@ -330,6 +330,7 @@ def _outside_share(layer: Layer, polygons: Geometries, is_grid: bool) -> FloatAr
 def _tabulate(group: list[Layer], polygons: Geometries, legend: Legend, rule: Coverage, progress: Progress | None) -> Tabulation:
     """One pass over the window of the rasters of one geobox that holds the units."""
     first = group[0].dataset
+    a, b, c, d, e, f = tuple(first.transform)[:6]
     bounds = shapely.total_bounds(polygons)
     left, top = (max(int(np.floor(v)), 0) for v in bounds[:2])
     right, bottom = (min(int(np.ceil(v)), n) for v, n in zip(bounds[2:], (first.width, first.height), strict=True))
@@ -342,7 +343,7 @@ def _tabulate(group: list[Layer], polygons: Geometries, legend: Legend, rule: Co
         shape=shape,
         codes=legend.codes,
         nodata=nodata,
-        areas=pixel_areas(_crs(group[0]), tuple(first.transform * Affine.translation(left, top)), shape),
+        areas=pixel_areas(_crs(group[0]), (a, b, a * left + b * top + c, d, e, d * left + e * top + f), shape),
         coverage=rule,
         where=", ".join(dict.fromkeys(layer.path.name for layer in group)),
         progress=progress,

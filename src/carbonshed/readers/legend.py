@@ -46,8 +46,8 @@ class Legend:
 
     Parameters
     ----------
-    product, title, licence, citation, url : str
-        What the product is, and how it may be used.
+    product, title, licence, citation, url, status : str
+        What the product is, how it may be used, and whether the crosswalk is confirmed (``"published"``, ``"unverified"``).
     rows : tuple of LegendRow
         The shares of a code sum to 1.
     nodata : tuple of int
@@ -63,6 +63,7 @@ class Legend:
     licence: str = ""
     citation: str = ""
     url: str = ""
+    status: str = ""
     options: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -83,6 +84,11 @@ class Legend:
         for row in self.rows:
             out[codes.index(row.code), classes.index(row.canonical)] += row.share
         return out
+
+    @property
+    def unverified(self) -> tuple[int, ...]:
+        """Codes whose share or class is not confirmed at its source; all of them where the product's crosswalk is not."""
+        return tuple(sorted({row.code for row in self.rows if "unverified" in (row.status, self.status)}))
 
     def levels(self, codes: NDArray[np.int64]) -> set[int]:
         """The levels of a two-level product that these codes belong to (0 = of any)."""
@@ -189,7 +195,7 @@ def _build(content: Mapping[str, Any], chosen: dict[str, str], split_shrub: bool
     problems += _share_problems(rows, nodata, where)
     if problems:
         raise InputError(problems)
-    text = {key: str(content.get(key, "")) for key in ("product", "title", "licence", "citation", "url")}
+    text = {key: str(content.get(key, "")) for key in ("product", "title", "licence", "citation", "url", "status")}
     text["product"] = text["product"] or "given"
     ordered = tuple(sorted(rows, key=lambda row: (row.code, CLASSES.index(row.canonical))))
     return Legend(rows=ordered, nodata=tuple(sorted(nodata)), options=options, **text)

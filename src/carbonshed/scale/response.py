@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from carbonshed.checks import check_columns, choose, examples, refuse, warn
-from carbonshed.numerics.autocorrelation import geary_c
+from carbonshed.numerics.autocorrelation import geary_c, moran_variance, weight_sums
 from carbonshed.spatial.grid import parse_cell_ids
 from carbonshed.spatial.neighbours import lattice_neighbours
 from carbonshed.spatial.statistics import global_moran
@@ -40,6 +40,7 @@ def scale_response(
     permutations: int = 999,
     seed: int = 0,
     min_inside: float = 0.5,
+    permutation_limit: int = 50_000,
 ) -> pd.DataFrame:
     """Moran's I, Geary's C and CV of a density at each grid side and year, from block sums of the finest cells.
 
@@ -59,13 +60,16 @@ def scale_response(
         Of the permutation test of Moran's I (two-sided); 0 permutations for I alone.
     min_inside : float
         Cells with a smaller share of their area inside the region stay out of the statistics, but in `total`.
+    permutation_limit : int
+        Where there are more cells than this, z and p come from the normal distribution that the permutations tend to; the column
+        `inference` says so.
 
     Returns
     -------
     DataFrame
         One row for each side and year, finest first: year, scale_km, quantity, n_cells, moran_i, moran_z, moran_p, cv, geary_c,
-        loss_information, total (t CO2 a-1), chosen (False). `cv` is NaN on net emission and where the mean is not positive. ``attrs``
-        hold weights, permutations, seed, min_inside and base_km.
+        inference (permutation, normal), loss_information, total (t CO2 a-1), chosen (False). `cv` is NaN on net emission and where
+        the mean is not positive. ``attrs`` hold weights, permutations, seed, min_inside and base_km.
 
     Raises
     ------
@@ -109,7 +113,7 @@ def scale_response(
             warn(f"scale response: {quantity} is not known in {gaps.sum()} cells, left out: {examples(accounts.index[gaps].unique())}.")
         for scale, k in factors.items():
             cells = block_sums(rows[known], cols[known], area[known], value[known], k)
-            row = _statistics(cells, min_inside * scale**2, permutations, seed)
+            row = _statistics(cells, min_inside * scale**2, permutations, seed, permutation_limit)
             if np.isnan(row["moran_i"]):
                 undefined.append(f"{scale:g} km" + (f" in {year}" if "year" in accounts else ""))
             row["loss_information"] = _loss(cells, area[known], value[known])
@@ -152,18 +156,18 @@ def block_sums(rows: Integers, cols: Integers, area: Floats, value: Floats, k: i
     [1.0, 5.0]
     """
     block_rows, block_cols = rows // k, cols // k
-    width = int(np.ptp(block_cols)) + 1 if cols.size else 1
-    key = block_rows * width + (block_cols - block_cols.min(initial=0))
+    west, width = (int(block_cols.min()), int(np.ptp(block_cols)) + 1) if cols.size else (0, 1)
+    key = block_rows * width + (block_cols - west)
     unique, first, member = np.unique(key, return_index=True, return_inverse=True)
     sums = [np.asarray(np.bincount(member, each, minlength=unique.size), dtype=np.float64) for each in (area, value)]
     return Blocks(block_rows[first], block_cols[first], sums[0], sums[1])
 
 
-def _statistics(cells: Blocks, smallest_area: float, permutations: int, seed: int) -> dict[str, float]:
+def _statistics(cells: Blocks, smallest_area: float, permutations: int, seed: int, permutation_limit: int) -> dict[str, Any]:
     """Statistics of the cells with enough area inside; the total of all."""
     inside = (cells.area >= smallest_area * (1 - 1e-9)) & (cells.area > 0)
     density = cells.total[inside] / cells.area[inside]
-    row: dict[str, float] = {"n_cells": int(inside.sum())}
+    row: dict[str, Any] = {"n_cells": int(inside.sum()), "inference": "permutation"}
     row |= dict.fromkeys(("moran_i", "moran_z", "moran_p", "cv", "geary_c"), float("nan"))
     row["total"] = float(cells.total.sum())
     mean = float(density.mean()) if density.size else float("nan")
@@ -172,13 +176,13 @@ def _statistics(cells: Blocks, smallest_area: float, permutations: int, seed: in
     links = lattice_neighbours(cells.rows[inside], cells.cols[inside])
     if density.size < SMALLEST_N or links.nnz == 0 or np.ptp(density) <= 1e-12 * np.abs(density).max():
         return row
-    moran = global_moran(density, links, permutations=permutations, seed=seed)
-    return row | {
-        "moran_i": moran.moran_i,
-        "moran_z": moran.moran_z,
-        "moran_p": moran.moran_p,
-        "geary_c": geary_c(density, links),
-    }
+    by_draws = density.size <= permutation_limit
+    moran = global_moran(density, links, permutations=permutations if by_draws else 0, seed=seed)
+    row |= {"moran_i": moran.moran_i, "moran_z": moran.moran_z, "moran_p": moran.moran_p, "geary_c": geary_c(density, links)}
+    if permutations and not by_draws:
+        spread = np.sqrt(moran_variance(density.size, weight_sums(links)))
+        row |= {"moran_z": (moran.moran_i - moran.expected_i) / spread, "moran_p": moran.p_normal, "inference": "normal"}
+    return row
 
 
 def _loss(cells: Blocks, area: Floats, value: Floats) -> float:

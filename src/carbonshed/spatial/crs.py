@@ -317,7 +317,9 @@ def _probe_points(crs: CRS) -> tuple[FloatArray, FloatArray]:
         longitude, latitude = np.meshgrid(np.linspace(use.west, use.east, 7)[1:-1], np.linspace(use.south, use.north, 7)[1:-1])
     else:
         given = crs.coordinate_operation.params if crs.coordinate_operation else []
-        degrees = {each.name.lower(): float(np.degrees(float(each.value) * each.unit_conversion_factor)) for each in given if "itude" in each.name}
+        degrees = {
+            each.name.lower(): float(np.degrees(float(each.value) * each.unit_conversion_factor)) for each in given if "itude" in each.name
+        }
         meridian = next((value for name, value in degrees.items() if name.startswith("longitude")), 0.0)
         parallels = [value for name, value in degrees.items() if name.startswith("latitude") and value != 0]
         around = np.array([-20.0, -7.0, 3.0, 11.0, 25.0])

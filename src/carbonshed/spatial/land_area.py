@@ -171,8 +171,8 @@ def tabulate_blocks(
 def _slots(block: Block, known: NDArray[np.int64], nodata: Sequence[int]) -> NDArray[np.uint8]:
     """Column of the table for each pixel: position of its code, then nodata, then unknown."""
     n = len(known)
+    low, high = int(np.iinfo(block.dtype).min), int(np.iinfo(block.dtype).max)
     if block.dtype.itemsize <= 2:
-        low, high = (int(end) for end in (np.iinfo(block.dtype).min, np.iinfo(block.dtype).max))
         table = np.full(high - low + 1, n + 1, dtype=np.uint8)
         for code, slot in [*zip(known.tolist(), range(n)), *((int(code), n) for code in nodata)]:
             if low <= code <= high:
@@ -180,7 +180,7 @@ def _slots(block: Block, known: NDArray[np.int64], nodata: Sequence[int]) -> NDA
         return np.take(table, block if low == 0 else block.astype(np.int64) - low)
     position = np.minimum(np.searchsorted(known, block), n - 1)
     slots = np.where(known[position] == block, position, n + 1).astype(np.uint8)
-    slots[np.isin(block, np.asarray(list(nodata), dtype=block.dtype))] = n
+    slots[np.isin(block, np.array([code for code in nodata if low <= code <= high], dtype=block.dtype))] = n
     return slots
 
 

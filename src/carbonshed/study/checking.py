@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from carbonshed.checks import InputError, Problem
+import warnings
+
+from carbonshed.checks import DataWarning, InputError, Problem
 from carbonshed.readers.land_cover import tabulate_land_area
 from carbonshed.readers.rasters import pixel_count
 from carbonshed.study.config import Spec
-from carbonshed.study.inputs import InputFiles, Inputs, read_inputs
+from carbonshed.study.inputs import InputFiles, Inputs, gather_inputs, read_inputs
 from carbonshed.study.study import Study
 
 
@@ -20,13 +22,8 @@ def deep_check(spec: Spec, files: InputFiles | list[Problem]) -> list[Problem]:
     """
     if isinstance(files, list):
         return files
-    problems: list[Problem] = []
-    inputs = None
-    try:
-        inputs = read_inputs(spec, files)
-    except InputError as error:
-        problems += error.problems
-    if spec.land_cover is not None and inputs is not None:
+    inputs, problems = gather_inputs(spec, files)
+    if spec.land_cover is not None and inputs.has_land_units:
         problems += _land_cover_problems(spec, files, inputs)
     return problems
 
@@ -49,7 +46,9 @@ def estimate(study: Study) -> dict[str, float | int]:
 
     The figures are rough: 2e7 pixels and 2,000 pieces a second, 2 kB a cell, 0.6 GB for the libraries.
     """
-    inputs = read_inputs(study.spec, study.input_files)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # `check` has said them
+        inputs = read_inputs(study.spec, study.input_files)
     years = len(study.spec.study.years)
     cells = pixels = 0
     if study.spec.land_cover is not None:

@@ -5,20 +5,22 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import geopandas as gpd
 import pandas as pd
 from pyproj import CRS
 
-from carbonshed.checks import InputError, Problem, nearest, warn
+from carbonshed.checks import DataWarning, InputError, Problem, nearest, warn
 from carbonshed.readers.boundaries import read_boundaries
 from carbonshed.readers.land_cover import land_cover_paths
-from carbonshed.readers.tables import county_table_problems, read_county_table
+from carbonshed.readers.raw_tables import read_raw_table
+from carbonshed.readers.tables import county_table, county_table_problems
 from carbonshed.spatial.counties import canonical_counties, county_problems
 from carbonshed.spatial.crs import equal_area_crs, require_equal_area
 from carbonshed.study.config import AllocatedTable, Spec
@@ -107,6 +109,11 @@ class Inputs:
     emissions: pd.DataFrame | None
     economy: pd.DataFrame | None
 
+    @property
+    def has_land_units(self) -> bool:
+        """Whether there are polygons that tile the region."""
+        return self.counties is not None or self.region is not None
+
     @cached_property
     def land_units(self) -> gpd.GeoDataFrame:
         """The polygons that tile the region: the counties, or the region as one."""
@@ -123,6 +130,14 @@ def read_inputs(spec: Spec, files: InputFiles) -> Inputs:
     InputError
         With every problem of every file.
     """
+    inputs, problems = gather_inputs(spec, files)
+    if problems:
+        raise InputError(problems)
+    return inputs
+
+
+def gather_inputs(spec: Spec, files: InputFiles) -> tuple[Inputs, list[Problem]]:
+    """Read what can be read, and list what is wrong with the rest; what could not be read is None."""
     problems: list[Problem] = []
     raw_counties = _attempt(problems, _read_raw_counties, spec, files)
     raw_region = _attempt(problems, _read_raw_region, spec, files)
@@ -141,10 +156,8 @@ def read_inputs(spec: Spec, files: InputFiles) -> Inputs:
     quantities = list(spec.economy.weights) if spec.economy else []
     economy = _attempt(problems, _read_totals, "economy", spec.economy, files, spec, counties, quantities, problems)
     problems += settings_problems(spec, counties, *files.paths.get("coefficients", []))
-    if problems:
-        raise InputError(problems)
-    assert crs is not None
-    return Inputs(spec, files, crs, counties, region, table, emissions, economy)
+    known_crs = cast(CRS, crs)  # None only where there is a problem
+    return Inputs(spec, files, known_crs, counties, region, table, emissions, economy), problems
 
 
 def _attempt(problems: list[Problem], function: Any, *args: Any) -> Any:
@@ -192,12 +205,24 @@ def _read_table(spec: Spec, files: InputFiles, problems: list[Problem], counties
     if spec.counties is None or spec.counties.table is None:
         return None
     id_column = spec.counties.table_id or spec.counties.id
-    table = read_county_table(files.paths["county_table"][0], id=id_column, years=spec.study.years, encoding=spec.counties.encoding)
     ids = counties.index if counties is not None else None
-    found = county_table_problems(table, ids=ids, years=spec.study.years)
+    return _read_long(files.paths["county_table"][0], id_column, spec, ids, problems, encoding=spec.counties.encoding)
+
+
+def _read_long(
+    path: Path, id_column: str, spec: Spec, ids: pd.Index | None, problems: list[Problem], *, encoding: str | None = None
+) -> pd.DataFrame | None:
+    """A long table in registered columns, or None where it has errors; they join `problems`."""
+    raw = read_raw_table(path, encoding=encoding)
+    years = spec.study.years
+    found = county_table_problems(raw, ids=ids, years=years, id=id_column, where=path.name)
     problems += [p for p in found if p.severity == "error"]
     _warn_all(found)
-    return table
+    if any(p.severity == "error" for p in found):
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # said above
+        return county_table(raw, id=id_column, years=years, where=path.name)
 
 
 def _read_totals(
@@ -212,21 +237,21 @@ def _read_totals(
     """A long table of totals per statistical unit, whose ids must be counties, cities or provinces of the study."""
     if section is None:
         return None
-    table = read_county_table(files.paths[role][0], id="id", years=spec.study.years)
-    missing = [q for q in quantities if q not in table.columns]
-    if missing:
+    path = files.paths[role][0]
+    raw = read_raw_table(path)
+    ids = None
+    if counties is not None and "id" in raw:
+        level = total_level(set(raw["id"].astype(str)), counties, section.level, role)
+        ids = counties.index if level == "county" else pd.Index(counties[level].unique())
+    table = _read_long(path, "id", spec, ids, problems)
+    missing = [q for q in quantities if table is not None and q not in table.columns]
+    if table is not None and missing:
         have = ", ".join(str(c) for c in table.columns)
         problems.append(Problem("missing_column", f"columns {', '.join(missing)}", have, f"[{role}] path", "Add the columns."))
-    if counties is not None:
-        level = total_level(table, counties, section.level, role)
-        known = counties.index if level == "county" else pd.Index(counties[level].unique())
-        found = county_table_problems(table, ids=known, years=spec.study.years)
-        problems += [p for p in found if p.severity == "error"]
-        _warn_all(found)
     return table
 
 
-def total_level(table: pd.DataFrame, counties: gpd.GeoDataFrame, level: str, role: str) -> str:
+def total_level(ids: set[str], counties: gpd.GeoDataFrame, level: str, role: str) -> str:
     """The level the ids of a table of totals stand for: county, city or province.
 
     Raises
@@ -234,7 +259,6 @@ def total_level(table: pd.DataFrame, counties: gpd.GeoDataFrame, level: str, rol
     InputError
         If ``auto`` cannot tell, or the counties have no such column.
     """
-    ids = set(table.index)
     groups = {"county": set(counties.index), **{c: set(counties[c]) for c in ("city", "province") if c in counties.columns}}
     if level == "auto":
         level = max(groups, key=lambda name: len(groups[name] & ids))

@@ -226,7 +226,7 @@ def _spread(
     inputs = context.inputs
     table = getattr(inputs, role)
     counties = inputs.counties
-    level = "region" if counties is None else total_level(table, counties, section.level, role)
+    level = "region" if counties is None else total_level(set(table.index), counties, section.level, role)
     within = _statistical_units(pieces, counties, level)
     return _spread_totals(pieces, table, within, quantity, weights, level, output)
 

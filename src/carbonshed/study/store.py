@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shutil
 from collections.abc import Iterator
@@ -32,7 +33,7 @@ def file_digest(path: Path) -> str:
 
 def digest(value: Any) -> str:
     """SHA-256 of plain data: the same for equal data, whatever the order of its keys."""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
+    text = json.dumps(plain(value), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -68,6 +69,13 @@ class Store:
 
     def __init__(self, folder: Path):
         self.folder = Path(folder)
+
+    def check_writable(self) -> None:
+        """Refuse a folder that cannot be made or written, before anything is computed."""
+        there = next(path for path in (self.folder, *self.folder.absolute().parents) if path.exists())
+        if not there.is_dir() or not os.access(there, os.W_OK):
+            fix = "Name another result folder: --out DIR (in Python: run(out))."
+            raise refuse("not_writable", expected="a folder that can be written", got="one that cannot", where=str(there), fix=fix)
 
     def table_path(self, name: str) -> Path:
         """Where the table of that name stands."""
@@ -118,7 +126,7 @@ class Store:
 
     def write_manifest(self, manifest: dict[str, Any]) -> None:
         """Write the manifest in one step."""
-        write_text(self.manifest_path, json.dumps(manifest, ensure_ascii=False, indent=1, default=_plain) + "\n")
+        write_text(self.manifest_path, json.dumps(plain(manifest), ensure_ascii=False, indent=1) + "\n")
 
 
 def read_parquet(path: Path) -> pd.DataFrame:
@@ -130,10 +138,17 @@ def read_parquet(path: Path) -> pd.DataFrame:
     return table.set_index("unit_id") if "unit_id" in table.columns else table
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """The value as JSON gives it back: text keys, lists, numbers; NaN as null; all else as text."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
     if hasattr(value, "tolist"):
-        return value.tolist()
-    return str(value)
+        return plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, bool | int | str) else str(value)
 
 
 def verify(folder: Path) -> list[Problem]:

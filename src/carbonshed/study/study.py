@@ -268,6 +268,8 @@ class Study:
         """
         steps = active(STEPS, self.spec, self._known_step(until))
         store = None if self._is_scenario and out is None else Store(self._folder(out))
+        if store:
+            store.check_writable()
         keys = step_keys(steps, self.spec, self.input_files)
         old = {s["name"]: s for s in store.read_manifest().get("steps", [])} if store else {}
         tables = StoredTables({}, store)

@@ -50,12 +50,12 @@ def classify_zones(
 
     Examples
     --------
-    Three kinds of counties, told apart by what they emit and absorb per area.
+    Three kinds of counties, told apart by their shares of what the region absorbs and emits.
 
     >>> from carbonshed.zoning.indicators import zoning_indicators
     >>> flows = {"carbon_source": [90.0, 80, 85, 30, 33, 35, 2, 3, 1], "carbon_sink": [1.0, 2, 3, 9, 11, 10, 40, 48, 45]}
     >>> account = pd.DataFrame({**flows, "area_km2": 1.0}, index=pd.Index(list("abcdefghi"), name="unit_id"))
-    >>> zones = classify_zones(zoning_indicators(account), method="kmeans", features=["source_density", "sink_density"])
+    >>> zones = classify_zones(zoning_indicators(account), method="kmeans", features=["share_difference"])
     >>> " ".join(zones["zone"])
     'payment payment payment balanced balanced balanced recipient recipient recipient'
     """
@@ -206,7 +206,7 @@ def _cluster(
     found = fit_clusters(cells.x[cells.fitted], zones, method=method, som=som, n_init=n_init, seed=seed)
     naming = naming_scores(terms[cells.fitted], found.labels)
     scores = naming["score"].to_numpy()
-    order = sorted(range(zones), key=lambda cluster: (-scores[cluster], *found.centres[cluster]))
+    order = sorted(range(len(scores)), key=lambda cluster: (-scores[cluster], *found.centres[cluster]))
     clusterer = found.renumber(order)
     naming = naming.iloc[order].reset_index(drop=True).rename_axis("cluster")
     names, subtypes = name_clusters(naming["score"].tolist(), naming["n_units"].tolist())

@@ -86,11 +86,12 @@ def group_means(x: Floats, labels: Integers, k: int) -> Floats:
     return np.stack([x[labels == cluster].mean(axis=0) for cluster in range(k)])
 
 
-def fit_clusters(x: Floats, k: int, *, method: str, som: SOM | None, n_init: int, seed: int) -> Clusterer:
+def fit_clusters(x: Floats, k: int, *, method: str, som: SOM | None, n_init: int, seed: int, nodes: Integers | None = None) -> Clusterer:
     """Cluster the rows x into k groups (any method but `rules`).
 
     `som_kmeans`: K-Means on the codebook vectors of `som`, weighted by hit counts, empty nodes left out; a row has the cluster of its
-    best matching node. K-Means is scikit-learn's, k-means++ with `n_init` starts.
+    best matching node (`nodes`, where they are known already). K-Means is scikit-learn's, k-means++ with `n_init` starts. Components
+    of the Gaussian mixture that are most probable for no row are left out.
 
     Raises
     ------
@@ -108,11 +109,14 @@ def fit_clusters(x: Floats, k: int, *, method: str, som: SOM | None, n_init: int
     if method == "som_kmeans" and som is not None:
         hit = som.hit_counts_ > 0
         if len(np.unique(som.codebook_[hit], axis=0)) >= k:
-            return _on_codebook(x, k, som, n_init, seed)
+            return _on_codebook(som.predict(x) if nodes is None else nodes, k, som, n_init, seed)
         warn(f"the SOM uses fewer than {k} nodes: K-Means runs on the cells.")
     if method == "gmm":
         mixture = GaussianMixture(k, n_init=10, max_iter=500, random_state=seed).fit(x)
-        return Clusterer("gmm", mixture.means_, mixture.predict(x).astype(np.int64), mixture=mixture, component_cluster=np.arange(k))
+        components = mixture.predict(x)
+        centres = mixture.means_[np.unique(components)]
+        to_cluster = nearest_centre(mixture.means_, centres)
+        return Clusterer("gmm", centres, to_cluster[components], mixture=mixture, component_cluster=to_cluster)
     if method == "ward":
         if len(x) > WARD_MOST_ROWS:
             raise refuse(
@@ -128,12 +132,11 @@ def fit_clusters(x: Floats, k: int, *, method: str, som: SOM | None, n_init: int
     return Clusterer("kmeans", model.cluster_centers_, nearest_centre(x, model.cluster_centers_))
 
 
-def _on_codebook(x: Floats, k: int, som: SOM, n_init: int, seed: int) -> Clusterer:
+def _on_codebook(nodes: Integers, k: int, som: SOM, n_init: int, seed: int) -> Clusterer:
     hit = som.hit_counts_ > 0
     model = KMeans(k, n_init=n_init, random_state=seed).fit(som.codebook_[hit], sample_weight=som.hit_counts_[hit])
     node_cluster = nearest_centre(som.codebook_, model.cluster_centers_)
-    labels = node_cluster[som.predict(x)]
-    return Clusterer("som_kmeans", model.cluster_centers_, labels, som=som, node_cluster=node_cluster)
+    return Clusterer("som_kmeans", model.cluster_centers_, node_cluster[nodes], som=som, node_cluster=node_cluster)
 
 
 def separation(x: Floats, labels: Integers, *, seed: int = 0) -> dict[str, float]:
@@ -146,32 +149,38 @@ def separation(x: Floats, labels: Integers, *, seed: int = 0) -> dict[str, float
     >>> separation(np.array([[0.0], [1.0], [10.0], [11.0]]), np.array([0, 0, 1, 1]))["calinski_harabasz"]
     200.0
     """
-    if not 2 <= len(np.unique(labels)) < len(x):
-        return dict.fromkeys(("silhouette", "davies_bouldin", "calinski_harabasz"), float("nan"))
+    return _separation(x, labels, *_silhouette_distances(x, seed))
+
+
+def _silhouette_distances(x: Floats, seed: int) -> tuple[Integers, Floats]:
+    """Rows that the silhouette is taken over, and the distances between them."""
     rows = np.arange(len(x))
     if len(x) > SILHOUETTE_ROWS:
-        drawn = np.sort(np.random.default_rng(seed).choice(len(x), SILHOUETTE_ROWS, replace=False))
-        rows = drawn if len(np.unique(labels[drawn])) >= 2 else rows[:SILHOUETTE_ROWS]
-    part = labels[rows]
+        rows = np.sort(np.random.default_rng(seed).choice(len(x), SILHOUETTE_ROWS, replace=False))
     distances = pairwise_distances(x[rows])
     np.fill_diagonal(distances, 0.0)
-    silhouette = silhouette_score(distances, part, metric="precomputed") if 2 <= len(np.unique(part)) < len(rows) else float("nan")
-    return {
-        "silhouette": float(silhouette),
-        "davies_bouldin": float(davies_bouldin_score(x, labels)),
-        "calinski_harabasz": float(calinski_harabasz_score(x, labels)),
-    }
+    return rows, distances
+
+
+def _separation(x: Floats, labels: Integers, rows: Integers, distances: Floats) -> dict[str, float]:
+    silhouette = david = calinski = float("nan")
+    if 2 <= len(np.unique(labels[rows])) < len(rows):
+        silhouette = silhouette_score(distances, labels[rows], metric="precomputed")
+    if 2 <= len(np.unique(labels)) < len(x):
+        david, calinski = davies_bouldin_score(x, labels), calinski_harabasz_score(x, labels)
+    return {"silhouette": float(silhouette), "davies_bouldin": float(david), "calinski_harabasz": float(calinski)}
 
 
 def choice_of_k(x: Floats, *, method: str, som: SOM | None, n_init: int, seed: int, counts: Sequence[int] = range(2, 9)) -> pd.DataFrame:
     """Separation of 2 to 8 clusters on cells; one row for each number of clusters that the rows allow."""
-    most = min(len(np.unique(x, axis=0)), len(x) - 1)
+    columns = ["silhouette", "davies_bouldin", "calinski_harabasz"]
+    if len(counts) == 0:
+        return pd.DataFrame(columns=columns, dtype=np.float64).rename_axis("zones")
+    most, nodes = min(len(np.unique(x, axis=0)), len(x) - 1), None
+    sample = _silhouette_distances(x, seed)
     if som is not None:
+        nodes = som.predict(x)
         most = min(most, len(np.unique(som.codebook_[som.hit_counts_ > 0], axis=0)))
-    rows = {}
-    for k in counts:
-        if k <= most:
-            labels = fit_clusters(x, k, method=method, som=som, n_init=n_init, seed=seed).labels
-            rows[k] = separation(x, labels, seed=seed)
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=["silhouette", "davies_bouldin", "calinski_harabasz"])
-    return table.rename_axis("zones")
+    fits = {k: fit_clusters(x, k, method=method, som=som, n_init=n_init, seed=seed, nodes=nodes) for k in counts if k <= most}
+    rows = {k: _separation(x, fit.labels, *sample) for k, fit in fits.items()}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("zones")

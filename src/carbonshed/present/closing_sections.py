@@ -1,0 +1,154 @@
+"""Report sections that let a reader judge and repeat: limits, checks, methods, terms, data, how to reproduce."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from carbonshed.present.blocks import Column, Facts, Listing, Methods, Note, Section, Table, Text, number_column, text_column
+from carbonshed.present.display import UNKNOWN
+from carbonshed.present.folder import TABLES, ResultFolder
+from carbonshed.present.words import Words, method_notes
+
+HASH_DIGITS = 16
+
+
+def limits_section(result: ResultFolder, words: Words) -> Section:
+    """What the run declares as coarse, low or modelled, and its warnings."""
+    section = Section("limits", words("section.limits"))
+    notes = [str(note.get(words.lang) or note.get("en") or "") for note in result.manifest.get("notes") or []]
+    if notes:
+        section.blocks.append(Listing(tuple(dict.fromkeys(notes))))
+    else:
+        section.blocks.append(Text(words("absent.limits")))
+    warnings = [_warning(row) for row in result.manifest.get("warnings") or []]
+    if warnings:
+        section.blocks.append(Listing(tuple(dict.fromkeys(warnings)), title=words("text.warnings")))
+        if words.lang != "en":
+            section.blocks.append(Text(words("text.warnings_language")))
+    else:
+        section.blocks.append(Text(words("text.no_warnings")))
+    return section
+
+
+def _warning(row: Any) -> str:
+    """A warning of the manifest: plain text, or a message with the step it came from."""
+    if isinstance(row, dict):
+        step = row.get("step")
+        return f"{step}: {row.get('message', '')}" if step else str(row.get("message", ""))
+    return str(row)
+
+
+def checks_section(result: ResultFolder, words: Words) -> Section:
+    """Every total before and after its transfer, with the relative error."""
+    section = Section("checks", words("section.checks"))
+    checks = result.manifest.get("balance_checks") or []
+    if not checks:
+        section.blocks.append(Note(words("absent.checks")))
+        return section
+    columns = (
+        text_column(words("column.what"), [row.get("what") for row in checks]),
+        text_column(words("column.year"), [row.get("year") for row in checks]),
+        number_column(words("column.before"), [row.get("before") for row in checks], places=1),
+        number_column(words("column.after"), [row.get("after") for row in checks], places=1),
+        Column(words("column.error"), tuple(_error(row.get("relative_error")) for row in checks)),
+    )
+    section.blocks += [Text(words("text.checks_lead")), Table(words("text.checks_table"), columns, size="dense")]
+    return section
+
+
+def _error(value: float | None) -> str:
+    """A relative error: 0, or one digit and its power of ten."""
+    if value is None:
+        return UNKNOWN
+    return "0" if value == 0 else f"{float(value):.1e}".replace("e-0", "e-").replace("-", "−")
+
+
+def method_section(result: ResultFolder, words: Words) -> Section:
+    """The formulas that this run used."""
+    section = Section("method", words("section.method"))
+    used = [note for note in method_notes() if _is_used(note, result)]
+    rows = tuple(
+        {"title": note[f"{words.lang}_title"], "formula": note["formula"], "text": note[words.lang], "source": note["source"]}
+        for note in used
+    )
+    section.blocks.append(Methods(rows))
+    return section
+
+
+def _is_used(note: dict[str, Any], result: ResultFolder) -> bool:
+    """Whether the table a note needs is there and the choices it speaks of were made."""
+    table = note.get("needs")
+    held = bool(result.manifest.get("totals")) if table == "totals" else table is None or result.has(table)
+    made = {
+        **result.choices,
+        "rule": (result.scale_choice or {}).get("rule"),
+        "zoning_method": (result.choices.get("zoning") or {}).get("method", result.choices.get("zoning_method")),
+    }
+    wanted = {key: value if isinstance(value, list) else [value] for key, value in (note.get("when") or {}).items()}
+    return held and all(made.get(key) in values for key, values in wanted.items())
+
+
+def glossary_section(result: ResultFolder, words: Words) -> Section:
+    """The registered columns of the tables of this result, with unit and definition."""
+    section = Section("glossary", words("section.glossary"))
+    known: dict[str, dict[str, Any]] = result.manifest.get("terms") or {}
+    present = {column for table in TABLES if result.has(table) for column in result.table(table)}
+    used = [name for name in known if name in present]
+    columns = (
+        text_column(words("column.term"), used),
+        text_column(words("column.meaning"), [known[name].get(words.lang) for name in used]),
+        text_column(words("report.unit"), [known[name].get("unit") for name in used]),
+        text_column(words("column.definition"), [known[name].get("definition") for name in used]),
+    )
+    if used:
+        section.blocks.append(Table(words("section.glossary"), columns, size="dense"))
+    return section
+
+
+def data_section(result: ResultFolder, words: Words) -> Section:
+    """Inputs with licence and citation; addresses are links to click, nothing is loaded from them."""
+    section = Section("data", words("section.data"))
+    inputs = result.manifest.get("inputs") or []
+    if not inputs:
+        section.blocks.append(Note(words("absent.data")))
+        return section
+    links = [str(row.get("url") or "") for row in inputs]
+    safe = [link if link.startswith(("https://", "http://")) else "" for link in links]
+    columns = (
+        text_column(words("column.role"), [row.get("role") for row in inputs]),
+        text_column(words("column.file"), [row.get("path") for row in inputs]),
+        text_column(words("column.licence"), [row.get("licence") for row in inputs]),
+        text_column(words("column.citation"), [row.get("citation") for row in inputs], links=safe),
+        text_column(words("column.sha256"), [str(row.get("sha256") or "")[:HASH_DIGITS] for row in inputs]),
+    )
+    section.blocks.append(Table(words("text.data_table"), columns, size="dense"))
+    return section
+
+
+def reproduce_section(result: ResultFolder, words: Words) -> Section:
+    """Versions, seed, digests and the call that draws this again."""
+    section = Section("reproduce", words("section.reproduce"))
+    manifest = result.manifest
+    study = manifest.get("study") or {}
+    pairs = [
+        (words("reproduce.study"), result.name),
+        (words("reproduce.version"), str(manifest.get("carbonshed_version", UNKNOWN))),
+        (words("reproduce.schema"), str(manifest.get("schema_version", UNKNOWN))),
+        (words("reproduce.seed"), str(study.get("seed", UNKNOWN))),
+        (words("reproduce.crs"), str(study.get("crs", UNKNOWN))),
+        (words("reproduce.digest"), str(manifest.get("digest", UNKNOWN))),
+        (words("reproduce.command"), "carbonshed report RESULT; carbonshed verify RESULT"),
+    ]
+    section.blocks += [Text(words("reproduce.lead")), Facts(tuple(pairs))]
+    steps = manifest.get("steps") or []
+    if steps:
+        columns = (
+            text_column(words("column.step"), [row.get("name") for row in steps]),
+            text_column(words("column.key"), [str(row.get("key") or "")[:HASH_DIGITS] for row in steps]),
+            number_column(words("column.seconds"), [row.get("seconds") for row in steps], unit=words("unit.seconds"), places=1),
+        )
+        section.blocks.append(Table(words("reproduce.steps"), columns, size="dense"))
+    packages = manifest.get("packages") or {}
+    if packages:
+        section.blocks.append(Facts(tuple((str(k), str(v)) for k, v in packages.items()), title=words("reproduce.packages")))
+    return section

@@ -1,0 +1,148 @@
+"""The report: one HTML file with both languages, every picture inside it, that can be read on a screen and printed on A4.
+
+html = render_report("results", lang="zh")
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterable
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from carbonshed.checks import InputError, choose
+from carbonshed.present import carbon_sections as carbon
+from carbonshed.present import closing_sections as closing
+from carbonshed.present import money_sections as money
+from carbonshed.present.blocks import Figures, Section
+from carbonshed.present.figures import Progress, as_bytes, available_figures, draw
+from carbonshed.present.findings import summary, tiles
+from carbonshed.present.folder import ResultFolder
+from carbonshed.present.fonts import has_chinese
+from carbonshed.present.words import LANGUAGES, Words
+
+TEMPLATE = "present/templates/report.html.j2"
+
+SECTIONS: tuple[Callable[[ResultFolder, Words], Section], ...] = (
+    carbon.balance_section,
+    carbon.accounts_section,
+    carbon.scale_section,
+    carbon.hot_spots_section,
+    carbon.zones_section,
+    money.counties_section,
+    money.flows_section,
+    money.direction_section,
+    money.centre_section,
+    closing.limits_section,
+    closing.checks_section,
+    closing.method_section,
+    closing.glossary_section,
+    closing.data_section,
+    closing.reproduce_section,
+)
+
+
+def render_report(
+    result_dir: str | Path,
+    *,
+    lang: str = "zh",
+    progress: Progress | None = None,
+    pictures_from: str | Path | None = None,
+) -> str:
+    """The report of a result folder as the text of one HTML file; nothing outside the folder is read, nothing is loaded from a network.
+
+    Parameters
+    ----------
+    result_dir : path
+        A result folder.
+    lang : {"zh", "en"}
+        Language it opens in; the other is one click away.
+    progress : callable, optional
+        ``progress(fraction, message)``.
+    pictures_from : path, optional
+        Folder of PNG files as `save_figures` has just written for both languages; without it every figure is drawn anew.
+
+    Returns
+    -------
+    str
+        HTML with style and pictures inside.
+
+    Raises
+    ------
+    InputError
+        If the folder is no result of this version, or `lang` is unknown.
+    """
+    choose(lang, LANGUAGES, where="lang")
+    result = ResultFolder(result_dir)
+    pictures = _pictures(result, progress or (lambda fraction, message: None), None if pictures_from is None else Path(pictures_from))
+    documents = [_document(result, Words(each), pictures) for each in LANGUAGES]
+    text = resources.files("carbonshed").joinpath(TEMPLATE).read_text(encoding="utf-8")
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string(text).render(
+        documents=documents,
+        lang=lang,
+        title=f"{result.name} - {Words(lang)('report.title')}",
+        labels={each: {"zh": "中文", "en": "English"}[each] for each in LANGUAGES},
+    )
+
+
+def _pictures(result: ResultFolder, progress: Progress, folder: Path | None) -> dict[tuple[str, str], str]:
+    """Every figure in both languages as the text of an image inside the page; what cannot be drawn gives its reason instead."""
+    names = available_figures(result)
+    found: dict[tuple[str, str], str] = {}
+    for place, name in enumerate(names):
+        progress(place / len(names), name)
+        for lang in LANGUAGES:
+            file = folder / f"{name}_{lang}.png" if folder else None
+            try:
+                picture = file.read_bytes() if file and file.is_file() else as_bytes(draw(result, name, lang), "png")
+            except InputError as error:
+                found[name, lang] = str(error)
+            else:
+                found[name, lang] = "data:image/png;base64," + base64.b64encode(picture).decode("ascii")
+    return found
+
+
+def _document(result: ResultFolder, words: Words, pictures: dict[tuple[str, str], str]) -> dict[str, Any]:
+    """What the template needs for one language."""
+    sections = [section for section in (make(result, words) for make in SECTIONS) if section.blocks]
+    counter = _counter(sections)
+    return {
+        "lang": words.lang,
+        "words": words,
+        "study": result.name,
+        "years": ", ".join(str(year) for year in result.years),
+        "version": str(result.manifest.get("carbonshed_version", "")),
+        "is_simulated": bool(result.manifest.get("is_simulated")),
+        "english_figures": words.lang == "zh" and not has_chinese(),
+        "tiles": tiles(result, words),
+        "findings": summary(result, words),
+        "sections": sections,
+        "number": counter,
+        "pictures": {name: Markup(picture) for (name, lang), picture in pictures.items() if lang == words.lang and _is_picture(picture)},
+        "reasons": {name: text for (name, lang), text in pictures.items() if lang == words.lang and not _is_picture(text)},
+    }
+
+
+def _is_picture(text: str) -> bool:
+    return text.startswith("data:image/png;base64,")
+
+
+def _counter(sections: Iterable[Section]) -> dict[Any, int]:
+    """Running numbers of figures (by name) and of tables (by identity)."""
+    numbers: dict[Any, int] = {}
+    figures = tables = 0
+    for section in sections:
+        for block in section.blocks:
+            if isinstance(block, Figures):
+                for name in block.names:
+                    figures += 1
+                    numbers[name] = figures
+            for table in (block,) if block.kind == "table" else block.tables if block.kind == "beside" else ():
+                tables += 1
+                numbers[id(table)] = tables
+    return numbers

@@ -1,0 +1,201 @@
+"""A study that runs, resumes, forks into scenarios, and can be trusted."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import warnings
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+import carbonshed as cs
+from carbonshed.checks import DataWarning, InputError
+from carbonshed.interfaces.cli import app
+from carbonshed.study.pipeline import StepError
+from carbonshed.study.store import verify
+
+CONTRACT = {
+    "accounts_grid": "unit_id year scale_km area_km2 carbon_source carbon_sink net_carbon_emission geometry",
+    "accounts_county": "unit_id year name area_km2 carbon_source carbon_sink net_carbon_emission geometry",
+    "scale_response": "year scale_km quantity n_cells moran_i moran_z moran_p cv chosen",
+    "scale_choice": "quantity rule scale_km low_km high_km plateau flags reason",
+    "spatial_statistics": "unit_id year quantity local_moran_i local_moran_p lisa_class lisa_class_fdr gi_star_z gi_star_p p_convention",
+    "zones": "unit_id year som_node cluster zone zone_confidence geometry",
+    "zone_summary": "year zone n_units area_km2 carbon_source carbon_sink net_carbon_emission",
+    "compensation": "unit_id name year account_deficit revised_deficit payable receivable net_compensation side priority priority_rank "
+    "priority_class priority_capacity",
+    "flows": "year payer recipient compensation_flow distance_km",
+    "centre_of_gravity": "year quantity lon lat shift_km bearing_deg ellipse_major_km ellipse_minor_km ellipse_angle_deg",
+}
+
+
+@pytest.fixture(autouse=True)
+def _quiet():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        yield
+
+
+@pytest.mark.parametrize("table", CONTRACT)
+def test_every_table_has_the_columns_of_the_contract(finished_study, table):
+    frame = cs.Result.open(finished_study / "results").table(table).reset_index()
+    assert set(CONTRACT[table].split()) <= set(frame.columns) and len(frame)
+    if "geometry" in CONTRACT[table]:
+        assert isinstance(frame, gpd.GeoDataFrame) and frame.crs.is_projected
+
+
+def test_totals_are_equal_from_province_to_zone(finished_study):
+    result = cs.Result.open(finished_study / "results")
+    emissions = pd.read_csv(finished_study / "emissions.csv").groupby("year")["carbon_source_t"].sum()
+    land = result.accounts_county["carbon_source"].groupby(result.accounts_county["year"]).sum()
+    cropland = result.accounts_county.groupby("year")["cropland"].sum() * 100 * 0.422 * 44 / 12
+    np.testing.assert_allclose(land, emissions + cropland, rtol=1e-9)
+    for frame in (*(g for _, g in result.accounts_grid.groupby("scale_km")), result.table("zone_summary"), result.table("pieces")):
+        if "carbon_source" in frame:
+            np.testing.assert_allclose(frame.groupby("year")["carbon_source"].sum(), land, rtol=1e-9)
+    assert all(row["relative_error"] <= 1e-9 for row in result.manifest["balance_checks"] if "nodata" not in row["what"])
+
+
+def test_money_closes_to_the_fen(finished_study):
+    result = cs.Result.open(finished_study / "results")
+    for year, flows in result.flows.groupby("year"):
+        money = result.compensation[result.compensation["year"] == year]
+        paid = flows.groupby("payer")["compensation_flow"].sum()
+        np.testing.assert_allclose(paid, money.loc[paid.index, "payable"], atol=0.011)
+        assert abs(money["payable"].sum() - money["receivable"].sum()) <= 1e-9 * money["payable"].sum()
+
+
+def test_nothing_runs_twice_and_the_second_run_is_the_same(finished_study):
+    study = cs.Study.open(finished_study)
+    assert {row["action"] for row in study.plan()} == {"reuse"}
+    before = (finished_study / "results" / "manifest.json").read_text()
+    steps = []
+    result = study.run(progress=lambda fraction, message: steps.append(message))
+    assert steps == ["done"]
+    assert result.manifest["digest"] == json.loads(before)["digest"]
+
+
+def test_the_same_study_elsewhere_gives_the_same_bytes(finished_study, tmp_path):
+    first = cs.Result.open(finished_study / "results").manifest
+    second = cs.Study.open(finished_study).run(tmp_path / "again").manifest
+    assert first["digest"] == second["digest"]
+    assert [s["files"] for s in first["steps"]] == [s["files"] for s in second["steps"]]
+
+
+def test_a_changed_knob_runs_only_what_it_touches(finished_study):
+    text = (finished_study / "study.toml").read_text(encoding="utf-8")
+    try:
+        (finished_study / "study.toml").write_text(text.replace("price = 80", "price = 90"), encoding="utf-8")
+        actions = {row["step"]: row["action"] for row in cs.Study.open(finished_study).plan()}
+    finally:
+        (finished_study / "study.toml").write_text(text, encoding="utf-8")
+    assert {step for step, action in actions.items() if action == "run"} == {"compensation", "flows", "statistics", "centre"}
+
+
+def test_a_scenario_reuses_the_rest_and_leaves_the_folder_alone(finished_study):
+    study = cs.Study.open(finished_study)
+    base = study.run(until="flows")
+    before = sorted((p, p.stat().st_mtime_ns) for p in (finished_study / "results").rglob("*"))
+    steps = []
+    dearer = study.with_(carbon_price=160).run(progress=lambda fraction, message: steps.append(message.split(":")[0]))
+    np.testing.assert_allclose(dearer.compensation["payable_before"], 2 * base.compensation["payable_before"], rtol=1e-12)
+    pd.testing.assert_series_equal(dearer.compensation["priority_rank"], base.compensation["priority_rank"], check_index_type=False)
+    assert sorted((p, p.stat().st_mtime_ns) for p in (finished_study / "results").rglob("*")) == before
+    with pytest.raises(InputError, match="carbon_price"):
+        study.with_(carbon_prize=1)
+
+
+def test_an_interrupted_run_is_valid_and_goes_on(small_study, monkeypatch):
+    study = cs.Study.open(small_study)
+
+    def stop(fraction, message):
+        if message == "zones":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        study.run(progress=stop)
+    assert verify(small_study / "results") == []
+    partial = cs.Result.open(small_study / "results")
+    assert "scale_choice" in partial.tables and "zones" not in partial.tables
+    whole = cs.Study.open(small_study).run()
+    assert "flows" in whole.tables and verify(small_study / "results") == []
+
+
+def test_a_step_that_fails_exits_with_4_and_keeps_the_rest(small_study, monkeypatch):
+    from carbonshed.study import pattern_steps
+
+    def broken(*args, **options):
+        raise ZeroDivisionError("made up")
+
+    monkeypatch.setattr(pattern_steps, "fit_zones", broken)
+    with pytest.raises(StepError, match="'zones' failed"):
+        cs.Study.open(small_study).run()
+    found = CliRunner().invoke(app, ["run", str(small_study)])
+    assert found.exit_code == 4 and "zones" in found.stderr
+    assert "accounts_county" in cs.Result.open(small_study / "results").tables
+
+
+def test_until_stops_and_an_unknown_step_names_the_nearest(small_study):
+    result = cs.Study.open(small_study).run(until="accounts")
+    assert "accounts_county" in result.tables and "zones" not in result.tables
+    with pytest.raises(InputError, match="'zones'"):
+        cs.Study.open(small_study).run(until="zonse")
+
+
+def test_a_study_of_counties_alone(small_study):
+    economy = pd.read_csv(small_study / "counties.csv", dtype={"unit_id": str})
+    economy["carbon_source_t"], economy["carbon_sink_t"] = [4e5, 9e5, 3e6, 2e4] * 2, [6e5, 1e5, 5e4, 3e5] * 2
+    economy.to_csv(small_study / "counties.csv", index=False)
+    text = (small_study / "study.toml").read_text(encoding="utf-8")
+    head, _, tail = text.partition("[land_cover]")
+    text = (
+        head
+        + '[accounting]\nsink_mode = "table"\n\n[zoning]\nlevel = "county"\nfeatures = "density"\n\n'
+        + tail[tail.index("[compensation]") :]
+    )
+    (small_study / "study.toml").write_text(text, encoding="utf-8")
+    result = cs.Study.open(small_study).run()
+    assert "accounts_grid" not in result.tables and len(result.zones) == 8
+    assert result.accounts["net_carbon_emission"].sum() == pytest.approx(2 * (4e5 + 9e5 + 3e6 + 2e4 - 6e5 - 1e5 - 5e4 - 3e5))
+
+
+def test_a_study_of_a_region_without_counties(small_study):
+    counties = gpd.read_file(small_study / "counties.gpkg")
+    counties.dissolve()[["geometry"]].to_file(small_study / "region.gpkg")
+    pd.DataFrame({"id": ["region"] * 2, "year": [2010, 2015], "carbon_source_t": [4e6, 5e6]}).to_csv(
+        small_study / "emissions.csv", index=False
+    )
+    text = (small_study / "study.toml").read_text(encoding="utf-8")
+    head, _, tail = text.partition("[counties]")
+    text = head + '[region]\nboundary = "region.gpkg"\n\n' + tail[tail.index("[land_cover]") :]
+    (small_study / "study.toml").write_text(text, encoding="utf-8")
+    result = cs.Study.open(small_study).run()
+    assert "compensation" not in result.tables and set(result.zones["zone"]) >= {"payment", "recipient"}
+
+
+def test_verify_and_audit_and_exit_codes(finished_study, tmp_path):
+    runner = CliRunner()
+    results = finished_study / "results"
+    assert runner.invoke(app, ["verify", str(results)]).exit_code == 0
+    audit = runner.invoke(app, ["audit", str(results), "--json"])
+    assert json.loads(audit.stdout)["largest_relative_error"] < 1e-3
+    copy = tmp_path / "copy"
+    shutil.copytree(results, copy)
+    (copy / "tables" / "zones.parquet").write_bytes(b"changed")
+    broken = runner.invoke(app, ["verify", str(copy)])
+    assert broken.exit_code == 3 and "zones.parquet" in broken.stderr
+    assert runner.invoke(app, ["verify", str(tmp_path)]).exit_code == 3
+    assert runner.invoke(app, ["run", "--nonsense"]).exit_code == 2
+
+
+def test_a_read_only_study_folder_asks_for_out(small_study, tmp_path, monkeypatch):
+    import os
+
+    monkeypatch.setattr(os, "access", lambda path, mode: str(path) != str(small_study))
+    found = CliRunner().invoke(app, ["run", str(small_study)])
+    assert found.exit_code == 3 and "--out" in found.stderr
+    assert CliRunner().invoke(app, ["run", str(small_study), "--until", "accounts", "--out", str(tmp_path / "r")]).exit_code == 0
