@@ -129,7 +129,7 @@ def test_cells_counties_and_region_agree(write: Write, seed: int, side_km: float
     raster = rng.integers(0, 4, (150, 160)).astype(np.uint8)
     path = write(raster, crs=crs, transform=from_origin(centre[0] - 80 * pixel, centre[1] + 75 * pixel, pixel, pixel))
     frame = shapely.box(902_000, 4_392_000, 908_000, 4_398_000)
-    points = shapely.multipoints(rng.uniform(0, 6_000, (5, 2)) + [902_000, 4_392_000])
+    points = shapely.multipoints(rng.uniform(0, 6_000, (5, 2)) + np.array([902_000, 4_392_000]))
     cells = shapely.intersection(shapely.get_parts(shapely.voronoi_polygons(points, extend_to=frame)), frame)
     counties = gpd.GeoDataFrame(geometry=cells, index=[f"c{k}" for k in range(len(cells))], crs=ALBERS)
     grid = Grid.over(counties, side_km=side_km, crs=ALBERS)
@@ -258,7 +258,7 @@ def test_beijing_urban_land_1984_2007(shared: Path) -> None:
     with rasterio.open(path) as raster:
         whole = gpd.GeoDataFrame(geometry=[shapely.box(*raster.bounds)], index=["all"], crs=raster.crs)
     years = range(1984, 2008)
-    area = tabulate_land_area({year: path for year in years}, whole, legend={1: "built_up", 0: "bare"}, bands="by_description")
+    area = tabulate_land_area(dict.fromkeys(years, path), whole, legend={1: "built_up", 0: "bare"}, bands="by_description")
     urban = area.sel(land_class="built_up", unit_id="all").to_series()
     expected = pd.read_csv(folder / "urban_area_by_year.csv", index_col="year")["urban_km2"]
     assert urban.to_dict() == pytest.approx(expected.to_dict(), rel=1e-3)

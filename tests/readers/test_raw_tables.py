@@ -68,7 +68,7 @@ def test_delimiters(tmp_path: Path, delimiter: str) -> None:
     assert table["b"].tolist() == [f"x{delimiter}y"]
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(0, 10**12), st.floats(-1e9, 1e9)), min_size=1, max_size=20))
 def test_csv_excel_and_parquet_give_the_same_text(tmp_path: Path, rows: list[tuple[int, float]]) -> None:
     frame = pd.DataFrame(rows, columns=["code", "value"])

@@ -123,7 +123,7 @@ def test_what_is_refused() -> None:
         overlay(grid, counties.set_crs("EPSG:32650", allow_override=True))
     with pytest.raises(InputError, match="empty"):
         overlay(grid, frame([shapely.box(0, 0, 5_000, 5_000), shapely.Polygon()]))
-    with pytest.raises(InputError, match="Grid.over"):
+    with pytest.raises(InputError, match=r"Grid\.over"):
         overlay(grid, frame([shapely.box(0, 0, 6_000, 5_000)]))
     with pytest.raises(InputError, match="twice"):
         overlay(grid, frame([shapely.box(0, 0, 1_000, 1_000), shapely.box(2_000, 0, 3_000, 1_000)], ["a", "a"]))

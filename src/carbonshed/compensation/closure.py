@@ -120,11 +120,11 @@ def cap_payments(payable: ArrayLike, caps: ArrayLike, *, overflow: str = "redist
 def _fill(pays: Floats, limit: Floats, total: float) -> Floats:
     """``min(lambda pays, limit)`` with the sum `total`, or all limits where they do not suffice."""
     owing = np.flatnonzero(pays > 0)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         order = owing[np.argsort(limit[owing] / pays[owing], kind="stable")]  # by the lambda at which each cap binds
-    capped = np.concatenate([[0.0], np.cumsum(limit[order])[:-1]])  # paid by the k that bind first
-    rest = np.cumsum(pays[order][::-1])[::-1]  # owed by the others
-    holds = (total - capped) * (pays[order] / rest) <= limit[order]
+        capped = np.concatenate([[0.0], np.cumsum(limit[order])[:-1]])  # paid by the k that bind first
+        rest = np.cumsum(pays[order][::-1])[::-1]  # owed by the others
+        holds = (total - capped) * (pays[order] / rest) <= limit[order]
     filled = np.where(pays > 0, limit, 0.0)
     if holds.any():
         k = int(np.argmax(holds))

@@ -26,8 +26,8 @@ def form_properties(
     DataFrame, one row a year
         ``year``, ``form``, ``n_units`` (kept), ``keeps_sign``, ``sums_to_zero`` (``|sum D'| <= 1e-9 sum |D'|``, beyond rounding),
         ``is_additive`` (merging the two counties with the largest ``|D'|`` gives the sum of their D' to 1e-9),
-        ``additivity_ratio`` (D' of the merged county / sum of their D'), ``gini_before`` and ``gini_after`` (of ``|D|`` and ``|D'|``), ``is_more_even``, ``payments_over_receipts``
-        (NaN where nobody receives).
+        ``additivity_ratio`` (D' of the merged county / sum of their D'), ``gini_before`` and ``gini_after`` (of ``|D|`` and
+        ``|D'|``), ``is_more_even``, ``payments_over_receipts`` (NaN where nobody receives).
 
     Raises
     ------

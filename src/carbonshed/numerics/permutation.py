@@ -147,6 +147,8 @@ def independent_counts(
 
 def has_equal_weights(weights: csr_array) -> bool:
     """Whether all weights within each row are equal (binary, or row-standardised from binary)."""
+    if weights.nnz == 0 or weights.data.min() == weights.data.max():
+        return True
     counts = np.diff(weights.indptr)
     first = weights.data[weights.indptr[:-1][counts > 0]]
     return bool(np.array_equal(weights.data, np.repeat(first, counts[counts > 0])))

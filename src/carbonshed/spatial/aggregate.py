@@ -63,11 +63,8 @@ def aggregate(
     --------
     >>> cells = pd.DataFrame({"county": ["a", "a", "b"], "area_km2": [1.0, 3.0, 2.0], "t": [5.0, 6.0, 7.0], "density": [4.0, 8.0, 1.0]})
     >>> kinds = {"t": "extensive", "density": "intensive"}
-    >>> aggregate(cells, "county", kinds=kinds, weights={"density": "area_km2"})
-               t  density
-    county
-    a       11.0      7.0
-    b        7.0      1.0
+    >>> aggregate(cells, "county", kinds=kinds, weights={"density": "area_km2"}).to_dict("index")
+    {'a': {'t': 11.0, 'density': 7.0}, 'b': {'t': 7.0, 'density': 1.0}}
     """
     declared = dict(weights or {})
     check_columns(frame.columns, kinds, where="aggregate")

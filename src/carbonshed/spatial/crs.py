@@ -72,10 +72,10 @@ def equal_area_crs(bounds: Bounds, *, lon_0: float | None = None) -> CRS:
 
     Examples
     --------
-    >>> equal_area_crs((113.4, 36.0, 119.9, 42.7)).to_dict()["lon_0"]
-    105
-    >>> equal_area_crs((6.0, 46.1, 7.3, 46.9)).to_dict()["proj"]
-    'laea'
+    >>> equal_area_crs((113.4, 36.0, 119.9, 42.7)).coordinate_operation.method_name
+    'Albers Equal Area'
+    >>> equal_area_crs((6.0, 46.1, 7.3, 46.9)).coordinate_operation.method_name
+    'Lambert Azimuthal Equal Area'
     """
     west, south, east, north = (float(value) for value in bounds)
     if not (-180 <= west <= east <= 360 and -90 <= south <= north <= 90):

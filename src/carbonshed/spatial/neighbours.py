@@ -352,10 +352,10 @@ def _reorder(links: csr_array, order: Integers) -> csr_array:
 
 
 def _without_self(links: csr_array) -> csr_array:
-    """A copy without the diagonal and stored zeros, columns sorted; the matrix itself where nothing is to be done."""
-    rows = np.repeat(np.arange(links.shape[0]), np.diff(links.indptr))
-    keep = (links.indices != rows) & (links.data != 0)
-    if not keep.all():
+    """Without the diagonal and stored zeros, columns sorted; the matrix itself where nothing is to be done."""
+    if links.diagonal().any() or (links.data == 0).any():
+        rows = np.repeat(np.arange(links.shape[0]), np.diff(links.indptr))
+        keep = (links.indices != rows) & (links.data != 0)
         indptr = np.concatenate(([0], np.cumsum(np.bincount(rows[keep], minlength=links.shape[0]))))
         links = csr_array((links.data[keep], links.indices[keep], indptr), shape=links.shape)
     if not links.has_canonical_format:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from carbonshed.checks import check_columns, choose, examples, refuse, warn
 from carbonshed.numerics.som import two_nearest_nodes
