@@ -92,7 +92,7 @@ def concentration_index(amounts: ArrayLike, base: ArrayLike) -> float:
         )
     if x.sum() == 0 or y.sum() == 0:
         return float("nan")
-    order = np.lexsort((-x, np.arctan2(y, x)))  # by y / x, also where x is zero
+    order = np.argsort(np.divide(y, x, out=np.full(x.size, np.inf), where=x > 0), kind="stable")
     share_x = np.concatenate(([0.0], np.cumsum(x[order]) / x.sum()))
     share_y = np.concatenate(([0.0], np.cumsum(y[order]) / y.sum()))
     return float(1 - np.diff(share_x) @ (share_y[1:] + share_y[:-1]))

@@ -24,6 +24,7 @@ from carbonshed.present.display import UNKNOWN, amount_text
 from carbonshed.present.figures import available_figures
 from carbonshed.present.findings import as_list, flag_texts, totals_by_year
 from carbonshed.present.folder import ResultFolder
+from carbonshed.present.style import ZONE_COLOURS
 from carbonshed.present.words import Words
 
 FALLBACKS = ("built-up area", "land area", "equal")
@@ -168,7 +169,7 @@ def _response_table(result: ResultFolder, quantity: str, words: Words) -> Table:
         number_column(words("column.moran_z"), rows["moran_z"], places=1),
         number_column(words("column.moran_p"), rows["moran_p"], places=3),
         number_column(words("column.cv"), rows["cv"], places=3),
-        text_column(words("column.chosen"), ["●" if flag else "" for flag in rows["chosen"]]),
+        Column(words("column.chosen"), tuple("●" if flag else "" for flag in rows["chosen"]), is_number=False),
     )
     return Table(f"{words('text.scale_table', quantity=words.term(quantity))}, {int(year)}", columns)
 
@@ -224,7 +225,9 @@ def zones_section(result: ResultFolder, words: Words) -> Section:
 
 
 def _zone_table(table: pd.DataFrame, words: Words) -> Table:
-    """Units, area, source, sink and net of each zone and year."""
+    """Units, area, source, sink and net of each zone and year, in the order payment, balanced, recipient."""
+    order = pd.Categorical(table["zone"], categories=list(ZONE_COLOURS), ordered=True)
+    table = table.assign(order=order).sort_values(["year", "order"]).drop(columns="order")
     area = table["area_km2"].astype(float)
     columns = (
         year_column(words("column.year"), table["year"]),

@@ -14,6 +14,7 @@ Amount = Literal["carbon", "money", "area", "density"]
 
 MINUS = "−"
 UNKNOWN = "—"
+NO_BREAK = "\N{NO-BREAK SPACE}"  # between a number and its unit
 
 # Largest first; an amount takes the first unit in which it is at least 1.
 LADDERS: dict[str, dict[str, tuple[tuple[float, str], ...]]] = {
@@ -106,23 +107,23 @@ def short(value: float) -> str:
 def percent(share: float | None, places: int = 1) -> str:
     """A share as a percentage.
 
-    >>> percent(0.227), percent(0.00042, places=3)
-    ('22.7 %', '0.042 %')
+    >>> percent(0.227).split(), percent(0.00042, places=3).split()
+    (['22.7', '%'], ['0.042', '%'])
     """
-    return UNKNOWN if share is None or not math.isfinite(share) else f"{number(100 * share, places)} %"
+    return UNKNOWN if share is None or not math.isfinite(share) else f"{number(100 * share, places)}{NO_BREAK}%"
 
 
 def amount_text(amount: Amount, value: float | None, lang: str) -> str:
     """An amount with the unit that suits its size.
 
-    >>> amount_text("money", 2.5e9, "en"), amount_text("money", 2.5e9, "zh"), amount_text("carbon", 2.637e8, "zh")
-    ('2.50 bn yuan', '25.00 亿元', '2.64 亿吨 CO₂')
+    >>> [" ".join(amount_text("money", 2.5e9, lang).split()) for lang in ("en", "zh")]
+    ['2.50 bn yuan', '25.00 亿元']
     """
     if value is None or not math.isfinite(value):
         return UNKNOWN
     unit = display_unit(amount, value, lang)
     scaled = value / unit.factor
-    return f"{number(scaled, decimals(scaled))} {unit.label}"
+    return f"{number(scaled, decimals(scaled))}{NO_BREAK}{unit.label.replace(' ', NO_BREAK)}"
 
 
 def round_to(value: float, digits: int = 2) -> float:

@@ -110,10 +110,7 @@ def centre_track(result: ResultFolder, words: Words) -> Drawing:
     quantities = list(dict.fromkeys(table["quantity"]))[:MOST_TRACKS]
     colours = {name: QUANTITY_COLOURS.get(name, OTHER_COLOURS[place % len(OTHER_COLOURS)]) for place, name in enumerate(quantities)}
     years = sorted(int(year) for year in table["year"].unique())
-    handles = [
-        Line2D([], [], color=colours[name], marker="o", markersize=4, linewidth=1.2, linestyle=_dash(name), label=words.term(name))
-        for name in quantities
-    ]
+    handles = [Line2D([], [], color=colours[name], linewidth=1.2, linestyle=_dash(name), label=words.term(name)) for name in quantities]
     moves = len(years) > 1
     span = f"{years[0]}–{years[-1]}" if moves else str(years[0])
     tracks = [words("map.track", quantity=words.term(name)) for name in quantities] if moves else []

@@ -103,10 +103,10 @@ def map_plate(
     if beside:
         at = ((MARGIN_IN + panel_width + 0.06) / width, (foot + 0.5 * panel_height) / height)
         figure.legend(handles=list(handles), loc="center left", bbox_to_anchor=at, title=legend_title, alignment="left",
-                      title_fontsize=8, handlelength=1.5, handleheight=1.1, labelspacing=0.55)  # fmt: skip
+                      title_fontsize=8, handlelength=1.8, handleheight=1.1, labelspacing=0.55)  # fmt: skip
     elif handles:
         figure.legend(handles=list(handles), loc="lower center", bbox_to_anchor=(0.5, 0.05 / height), ncols=legend_columns,
-                      title=legend_title, title_fontsize=7.5, handlelength=1.5, handleheight=1.0, columnspacing=1.2,
+                      title=legend_title, title_fontsize=7.5, handlelength=1.8, handleheight=1.0, columnspacing=1.2,
                       labelspacing=0.35, borderaxespad=0.0)  # fmt: skip
     return Plate(figure, panels)
 

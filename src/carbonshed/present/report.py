@@ -23,7 +23,10 @@ from carbonshed.present.figures import Progress, as_bytes, available_figures, dr
 from carbonshed.present.findings import summary, tiles
 from carbonshed.present.folder import ResultFolder
 from carbonshed.present.fonts import has_chinese
+from carbonshed.present.style import DPI, WIDE_MM
 from carbonshed.present.words import LANGUAGES, Words
+
+PNG_URI = "data:image/png;base64,"
 
 TEMPLATE = "present/templates/report.html.j2"
 
@@ -103,7 +106,7 @@ def _pictures(result: ResultFolder, progress: Progress, folder: Path | None) -> 
             except InputError as error:
                 found[name, lang] = str(error)
             else:
-                found[name, lang] = "data:image/png;base64," + base64.b64encode(picture).decode("ascii")
+                found[name, lang] = PNG_URI + base64.b64encode(picture).decode("ascii")
     return found
 
 
@@ -124,12 +127,22 @@ def _document(result: ResultFolder, words: Words, pictures: dict[tuple[str, str]
         "sections": sections,
         "number": counter,
         "pictures": {name: Markup(picture) for (name, lang), picture in pictures.items() if lang == words.lang and _is_picture(picture)},
+        "widths": {name: _width(picture) for (name, lang), picture in pictures.items() if lang == words.lang and _is_picture(picture)},
         "reasons": {name: text for (name, lang), text in pictures.items() if lang == words.lang and not _is_picture(text)},
     }
 
 
 def _is_picture(text: str) -> bool:
-    return text.startswith("data:image/png;base64,")
+    return text.startswith(PNG_URI)
+
+
+def _width(picture: str) -> int:
+    """Width of a picture as a percentage of the text: a figure made half a page wide stays half a page wide."""
+    head = base64.b64decode(picture[len(PNG_URI) : len(PNG_URI) + 400])
+    dots = int.from_bytes(head[16:20], "big")
+    at = head.find(b"pHYs") + 4
+    per_metre = int.from_bytes(head[at : at + 4], "big") if at > 3 else round(DPI / 0.0254)
+    return min(100, round(100 * dots / per_metre / (WIDE_MM / 1000)))
 
 
 def _counter(sections: Iterable[Section]) -> dict[Any, int]:

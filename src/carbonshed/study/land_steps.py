@@ -64,6 +64,14 @@ def land_area_step(context: Context) -> StepOutput:
         "base_km": spec.grid.base_km,
         "origin": "0, 0 of the CRS",
     }
+    if area.attrs.get("legend_unverified"):
+        said = area.attrs["legend_unverified"]
+        output.notes.append(
+            {
+                "en": f"Legend {area.attrs['legend']}: the classes of these codes are not confirmed at their source: {said}.",
+                "zh": f"图例 {area.attrs['legend']}：以下代码的地类归并未经原始出处核实：{said}。",
+            }
+        )
     return output
 
 
