@@ -183,8 +183,7 @@ def hot_spots_section(result: ResultFolder, words: Words) -> Section:
     convention = table["p_convention"].iloc[0] if "p_convention" in table else result.choices.get("p_convention", UNKNOWN)
     section.blocks.append(Text(words("text.hot_spots", convention=words.get("p_convention", convention))))
     names = [name for name in ("hot_spots_map", "gi_star_map", "hot_spots_money_map") if name in available_figures(result)]
-    section.blocks += [Figures((name,)) for name in names]
-    section.blocks.append(_class_table(result, table, words))
+    section.blocks += [Figures((names[0],)), _class_table(result, table, words), *(Figures((name,)) for name in names[1:])]
     return section
 
 
@@ -193,16 +192,21 @@ def _class_table(result: ResultFolder, table: pd.DataFrame, words: Words) -> Tab
     year = int(table["year"].max())
     rows = table[table["year"] == year]
     is_county = rows["unit_id"].isin([] if result.counties is None else result.counties.index)
-    labels: list[str] = []
-    counts: dict[str, list[str]] = {name: [] for name in LISA_ORDER}
-    for level, part in rows.groupby(np.where(is_county, words("map.by_county"), words("map.cells")), sort=False):
-        for quantity, group in part.groupby("quantity", sort=False):
-            labels.append(f"{words.term(str(quantity))} ({level})")
-            for name in LISA_ORDER:
-                plain, corrected = (int((group[column] == name).sum()) for column in ("lisa_class", "lisa_class_fdr"))
-                counts[name].append(f"{plain} / {corrected}")
-    columns = [text_column(words("column.quantity"), labels)]
-    columns += [Column(words(f"lisa.{name}"), tuple(counts[name]), words("column.plain_corrected")) for name in LISA_ORDER]
+    groups = [
+        (level, quantity, group)
+        for level, part in rows.groupby(np.where(is_county, words("map.by_county"), words("map.cells")), sort=False)
+        for quantity, group in part.groupby("quantity", sort=False)
+    ]
+    columns = [
+        text_column(words("column.quantity"), [words.term(str(quantity)) for _, quantity, _ in groups]),
+        text_column(words("column.level"), [level for level, _, _ in groups]),
+    ]
+    for name in LISA_ORDER:
+        counts = [tuple(int((group[column] == name).sum()) for column in ("lisa_class", "lisa_class_fdr")) for _, _, group in groups]
+        if name != "island" or any(plain for plain, _ in counts):
+            label = name if len(name) == 2 and name != "ns" else words(f"lisa.{name}")
+            cells = tuple(f"{plain} / {corrected}" for plain, corrected in counts)
+            columns.append(Column(label, cells, words("column.plain_corrected")))
     return Table(words("text.lisa_table", year=year), tuple(columns))
 
 

@@ -117,7 +117,7 @@ def centre_track(result: ResultFolder, words: Words) -> Drawing:
     plate = map_plate(
         result,
         title=words("figure.centre_track"),
-        subtitle=f"{span}  |  {words('map.ellipse_convention')}",
+        subtitle=span,
         panel_titles=[words("map.ellipses", year=years[-1]) if moves else span, *tracks],
         handles=handles,
         width_mm=WIDE_MM if moves else HALF_MM,

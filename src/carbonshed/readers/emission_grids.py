@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from pyproj import CRS
 from rasterio.windows import Window
 
-from carbonshed.checks import check_conserved, choose, examples, refuse, warn
+from carbonshed.checks import choose, examples, refuse, warn
 from carbonshed.numerics.scanline import exact_spans
 from carbonshed.quantities import CO2_PER_C
 from carbonshed.spatial.crs import FloatArray, as_crs, mover, pixel_areas
-from carbonshed.spatial.land_area import clipped_areas, pixel_edges
+from carbonshed.spatial.land_area import pixel_edges
 from carbonshed.spatial.project import Geometries, project
 
 Per = Literal["cell", "cell_c", "km2", "km2_c"]
@@ -76,13 +76,11 @@ def read_gridded_emissions(
     ------
     InputError
         A file, CRS or band is missing; negative emissions; too much of a unit without data.
-    ConservationError
-        The units hold more than the raster does.
 
     Warns
     -----
     DataWarning
-        Part of a unit has no data, or lies outside the raster; the sum is over the rest.
+        Part of a unit has no data, or lies outside the raster, so the sum is over the rest; units overlap.
 
     Notes
     -----
@@ -134,8 +132,8 @@ def _sum_over(dataset: Any, shapes: Geometries, crs: CRS, year: int, bands: Band
         for target, pixels in ((sums, value), (known, has_data.astype(np.float64))):
             before = np.concatenate([np.zeros((bottom - top, 1)), np.cumsum(pixels, axis=1)], axis=1)
             target += np.bincount(spans.zone, spans.share * (before[row, spans.end] - before[row, spans.first]), minlength=len(shapes))
-    if sums.sum() > whole and clipped_areas(polygons, dataset.shape).sum() <= shapely.area(shapely.union_all(polygons)) * (1 + 1e-9):
-        check_conserved(whole, float(sums.sum()), what=f"emissions of {path.name} inside the units")
+    if sums.sum() > whole * (1 + 1e-9):
+        warn(f"{path.name}: the units overlap: {sums.sum() / whole - 1:.3g} of the emissions under them are counted more than once.")
     return sums, known / shapely.area(polygons)
 
 

@@ -201,7 +201,7 @@ class CompensationSection(Section):
     overflow: Literal["redistribute", "upper_level"] | None = None
     shortfall: Literal["proportional", "equal_awards", "equal_losses", "talmud"] | None = None
     price: float | str = "cn-ets:2024"
-    flow_cost: Literal["distance"] = "distance"
+    flow_cost: Literal["distance", "field_strength"] = "distance"
     flow_solver: Literal["lp", "entropic"] = "lp"
     district_mode: Literal["separate", "merge_by_city", "exclude"] | None = None
     leave_out: list[str] = []
