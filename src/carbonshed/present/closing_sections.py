@@ -101,7 +101,7 @@ def glossary_section(result: ResultFolder, words: Words) -> Section:
         text_column(words("column.definition"), [known[name].get("definition") for name in used]),
     )
     if used:
-        section.blocks.append(Table(words("section.glossary"), columns, size="dense"))
+        section.blocks.append(Table(words("section.glossary"), columns, size="dense terms"))
     return section
 
 
@@ -121,7 +121,7 @@ def data_section(result: ResultFolder, words: Words) -> Section:
         text_column(words("column.citation"), [row.get("citation") for row in inputs], links=safe),
         text_column(words("column.sha256"), [str(row.get("sha256") or "")[:HASH_DIGITS] for row in inputs]),
     )
-    section.blocks.append(Table(words("text.data_table"), columns, size="dense"))
+    section.blocks.append(Table(words("text.data_table"), columns, size="dense data"))
     return section
 
 
