@@ -1,0 +1,249 @@
+"""Exports of a result folder: GeoPackage, Excel, CSV, cloud-optimised GeoTIFF, QGIS styles. Values, units and CRS stay as they are.
+
+export("results", ["gpkg", "xlsx"], "handover")
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyogrio
+import rasterio
+import rasterio.shutil
+from numpy.typing import NDArray
+from rasterio.transform import from_origin
+
+from carbonshed.checks import choose, refuse
+from carbonshed.present.figures import with_units
+from carbonshed.present.folder import TABLES, ResultFolder
+from carbonshed.present.qml import county_amount_qml, zone_qml
+from carbonshed.registry import Term, terms
+from carbonshed.spatial.cell_ids import parse_cell_ids
+
+RASTER_COLUMNS = ("carbon_source", "carbon_sink", "net_carbon_emission")
+MAX_SHEET_ROWS = 1_048_573
+"""Rows of an Excel sheet below its head and its row of units."""
+
+
+def export(result_dir: str | Path, formats: Sequence[str], out: str | Path | None = None) -> list[Path]:
+    """Write a result in formats that other programs read.
+
+    Parameters
+    ----------
+    result_dir : path
+        A result folder; nothing else is read.
+    formats : sequence of str
+        Any of: ``gpkg`` (every table, those with shapes as layers), ``xlsx`` (a sheet a table with a row of units, a data dictionary; needs
+        openpyxl), ``csv`` (a file a table, units in the heads), ``cog`` (source, sink and net per cell of the finest grid and year, t CO2
+        a-1 per cell), ``qml`` (QGIS styles of zones and county amounts).
+    out : path, optional
+        Folder to write into. Default: ``exports/`` of the result folder; COGs go to its ``rasters/`` and styles to its ``styles/``.
+
+    Returns
+    -------
+    list of Path
+        Files written.
+
+    Raises
+    ------
+    InputError
+        An unknown format (the nearest is named); openpyxl missing for ``xlsx``; no grid for ``cog``; no table at all.
+    """
+    writers = [WRITERS[choose(each, WRITERS, where="formats")] for each in dict.fromkeys(formats)]
+    result = ResultFolder(result_dir)
+    if not any(result.has(name) for name in TABLES):
+        raise refuse("no_table", expected="tables to export", got="none", where=str(result.path), fix="Run the study first.")
+    written: list[Path] = []
+    for writer in writers:
+        written += writer(result, None if out is None else Path(out))
+    return written
+
+
+def _folder(result: ResultFolder, out: Path | None, default: str) -> Path:
+    """The folder to write into, made where it is not there."""
+    folder = result.path / default if out is None else out
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _held(result: ResultFolder) -> list[str]:
+    """Tables of the result that hold rows, in the order of the contract."""
+    return [name for name in TABLES if result.has(name)]
+
+
+def _plain(table: pd.DataFrame) -> pd.DataFrame:
+    """A table without shapes, lists as text."""
+    flat = pd.DataFrame(table.drop(columns="geometry", errors="ignore"))
+    for column in flat.select_dtypes("object"):
+        flat[column] = [", ".join(map(str, value)) if isinstance(value, list | tuple | np.ndarray) else value for value in flat[column]]
+    return flat
+
+
+def _gpkg(result: ResultFolder, out: Path | None) -> list[Path]:
+    """One GeoPackage: a layer a table, with shapes and CRS where it has them."""
+    path = _folder(result, out, "exports") / "result.gpkg"
+    part = path.with_name(".result.part.gpkg")
+    part.unlink(missing_ok=True)
+    for name in _held(result):
+        table = result.table(name)
+        frame: Any = _plain(table)
+        if isinstance(table, gpd.GeoDataFrame):
+            frame = gpd.GeoDataFrame(frame, geometry=table.geometry.to_numpy(), crs=table.crs)
+        _write_layer(frame, part, name)
+    _write_layer(_dictionary(result), part, "data_dictionary")
+    return [part.replace(path)]
+
+
+def _write_layer(frame: Any, path: Path, name: str) -> None:
+    """Append a layer; a table without shapes becomes an attribute table."""
+    pyogrio.write_dataframe(frame, path, layer=name, driver="GPKG", append=path.exists())
+
+
+def _dictionary(result: ResultFolder) -> pd.DataFrame:
+    """Every registered column of the result: table, Chinese and English name, unit, kind, definition."""
+    known = terms()
+    rows = []
+    for name in _held(result):
+        for column in map(str, result.table(name)):
+            term = known.get(column)
+            rows.append((name, column, *_words_of(term)))
+    return pd.DataFrame(rows, columns=["table", "column", "name_zh", "name_en", "unit", "kind", "sign", "definition"])
+
+
+def _words_of(term: Term | None) -> tuple[str, str, str, str, str, str]:
+    if term is None:
+        return ("", "", "", "", "", "")
+    return (term.zh, term.en, term.unit, term.kind, term.sign, term.definition)
+
+
+def _xlsx(result: ResultFolder, out: Path | None) -> list[Path]:
+    """One workbook: a sheet a table with the units under the heads, a data dictionary, and where the numbers come from."""
+    if importlib.util.find_spec("openpyxl") is None:
+        raise refuse(
+            "no_openpyxl",
+            expected="the package openpyxl, to write Excel files",
+            got="not installed",
+            where="export --format xlsx",
+            fix='Install the extra: pip install "carbonshed[excel]".',
+        )
+    path = _folder(result, out, "exports") / "result.xlsx"
+    part = path.with_name(".result.part.xlsx")
+    with pd.ExcelWriter(part, engine="openpyxl") as book:
+        for name in _held(result):
+            _sheet(book, name, _plain(result.table(name)))
+        _sheet(book, "data_dictionary", _dictionary(result), units=False)
+        _sheet(book, "about", _about(result), units=False)
+    return [part.replace(path)]
+
+
+def _sheet(book: Any, name: str, table: pd.DataFrame, *, units: bool = True) -> None:
+    """A sheet with frozen heads; units stand in the second row, so that the heads stay the names of the columns."""
+    if len(table) > MAX_SHEET_ROWS:
+        raise refuse(
+            "too_many_rows",
+            expected=f"at most {MAX_SHEET_ROWS:,} rows a sheet",
+            got=f"{len(table):,} in {name}",
+            where="export --format xlsx",
+            fix="Export gpkg or csv, or a coarser grid.",
+        )
+    known = terms()
+    start = 1 if units else 0
+    table.to_excel(book, sheet_name=name[:31], index=False, startrow=start)
+    sheet = book.sheets[name[:31]]
+    if units:
+        for place, column in enumerate(table, start=1):
+            sheet.cell(row=1, column=place, value=str(column))
+            unit = known[str(column)].unit if str(column) in known else ""
+            sheet.cell(row=2, column=place, value="" if unit == "-" else unit)
+    sheet.freeze_panes = sheet.cell(row=start + 2, column=1)
+
+
+def _about(result: ResultFolder) -> pd.DataFrame:
+    """What the numbers are and where they come from, as rows of a sheet."""
+    manifest = result.manifest
+    rows = [("study", result.name), ("years", ", ".join(map(str, result.years))), ("carbonshed", manifest.get("carbonshed_version", ""))]
+    rows += [
+        ("input", f"{each.get('role', '')}: {each.get('citation', '')} ({each.get('licence', '')})")
+        for each in manifest.get("inputs") or []
+    ]
+    rows += [("note", note.get("en", "")) for note in manifest.get("notes") or []]
+    return pd.DataFrame(rows, columns=["what", "value"])
+
+
+def _csv(result: ResultFolder, out: Path | None) -> list[Path]:
+    """A CSV a table, UTF-8 with a mark so that Excel reads Chinese; units in the heads."""
+    folder = _folder(result, out, "exports")
+    written = []
+    for name in _held(result):
+        path = folder / f"{name}.csv"
+        part = path.with_name(f".{name}.part.csv")
+        with_units(_plain(result.table(name))).to_csv(part, index=False, lineterminator="\n", encoding="utf-8-sig")
+        written.append(part.replace(path))
+    return written
+
+
+def _cog(result: ResultFolder, out: Path | None) -> list[Path]:
+    """Cloud-optimised GeoTIFFs of the finest grid: a file a quantity, a band a year, t CO2 a-1 per cell."""
+    if not result.has("accounts_grid"):
+        raise refuse("no_grid", expected="accounts on a grid", got="no table accounts_grid", where=str(result.path), fix="Leave cog out.")
+    folder = _folder(result, out, "rasters")
+    table = result.geo("accounts_grid")
+    finest = table[table["scale_km"] == table["scale_km"].min()]
+    side, rows, columns = parse_cell_ids(finest["unit_id"])
+    years = sorted(int(year) for year in finest["year"].unique())
+    top, left = int(rows.max()), int(columns.min())
+    shape = (len(years), top - int(rows.min()) + 1, int(columns.max()) - left + 1)
+    transform = from_origin(left * side, (top + 1) * side, side, side)
+    place = (np.searchsorted(years, finest["year"]), top - rows, columns - left)
+    written = []
+    for name in RASTER_COLUMNS:
+        bands = np.full(shape, np.nan)
+        bands[place] = finest[name].to_numpy(dtype=float)
+        written.append(_write_cog(folder / f"{name}.tif", bands, years, crs=table.crs, transform=transform, term=terms()[name]))
+    return written
+
+
+def _write_cog(path: Path, bands: NDArray[np.float64], years: Sequence[int], *, crs: Any, transform: Any, term: Term) -> Path:
+    """Write bands in memory, then copy them as a COG. No overviews: amounts per cell may be summed, never averaged."""
+    part = path.with_name(f".{path.stem}.part.tif")
+    profile = {
+        "driver": "GTiff", "dtype": "float64", "count": len(years), "height": bands.shape[1], "width": bands.shape[2],
+        "crs": crs.to_wkt(), "transform": transform, "nodata": np.nan,
+    }  # fmt: skip
+    with rasterio.MemoryFile() as memory:
+        with memory.open(**profile) as raster:
+            raster.write(bands)
+            for band, year in enumerate(years, start=1):
+                raster.set_band_description(band, str(year))
+            raster.units = [f"{term.unit} per cell"] * len(years)
+            raster.update_tags(quantity=term.name, definition=term.definition)
+        with memory.open() as raster:
+            rasterio.shutil.copy(raster, part, driver="COG", compress="DEFLATE", overviews="NONE")
+    return part.replace(path)
+
+
+def _qml(result: ResultFolder, out: Path | None) -> list[Path]:
+    """QGIS styles with our colours: zones by name, county amounts in classes about zero."""
+    folder = _folder(result, out, "styles")
+    texts = {"zones.qml": zone_qml()}
+    if result.has("compensation"):
+        texts["compensation.qml"] = county_amount_qml(result.table("compensation")["net_compensation"])
+    written = []
+    for name, text in texts.items():
+        path = folder / name
+        part = path.with_name(f".{name}.part")
+        part.write_text(text, encoding="utf-8")
+        written.append(part.replace(path))
+    return written
+
+
+WRITERS: Mapping[str, Callable[[ResultFolder, Path | None], list[Path]]] = MappingProxyType(
+    {"gpkg": _gpkg, "xlsx": _xlsx, "csv": _csv, "cog": _cog, "qml": _qml}
+)
