@@ -81,4 +81,4 @@ def test_every_public_name_is_there():
     for name in carbonshed.__all__:
         assert getattr(carbonshed, name) is not None
     with pytest.raises(AttributeError, match="public names"):
-        carbonshed.nonsense  # noqa: B018
+        carbonshed.nonsense
