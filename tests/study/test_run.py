@@ -201,3 +201,36 @@ def test_a_read_only_study_folder_asks_for_out(small_study, tmp_path, monkeypatc
         study.run()
     assert not (small_study / "results").exists()
     assert "accounts_county" in study.run(tmp_path / "elsewhere", until="accounts").tables
+
+
+def test_why_explains_every_zone_from_the_folder_alone(finished_study):
+    from carbonshed.study.why import sentences, why
+
+    result = cs.Result.open(finished_study / "results")
+    zones = result.zones
+    for unit_id in zones.index.unique()[:6]:
+        record = why(result, unit_id, 2015)
+        row = zones.loc[[unit_id]].query("year == 2015").iloc[0]
+        assert (record["zone"], record["cluster"]) == (row["zone"], row["cluster"])
+        assert record["zone_confidence"] == pytest.approx(row["zone_confidence"])
+        gap = record["distance_other"] ** 2 - record["distance_own"] ** 2
+        assert sum(top["contribution"] for top in record["top_features"]) == pytest.approx(gap)
+        for lang in ("en", "zh"):
+            assert len(sentences(record, lang)) >= 4
+    with pytest.raises(InputError, match="Did you mean"):
+        why(result, zones.index[0] + "0")
+    found = CliRunner().invoke(app, ["why", str(finished_study / "results"), zones.index[0], "--lang", "zh"])
+    assert found.exit_code == 0 and "置信度" in found.stdout
+
+
+def test_compare_tells_settings_totals_and_zones(finished_study, tmp_path):
+    study = cs.Study.open(finished_study)
+    study.with_(carbon_price=160).run(tmp_path / "dear")
+    found = CliRunner().invoke(app, ["compare", str(finished_study / "results"), str(tmp_path / "dear"), "--json"])
+    rows = {(r["what"], r["year"]): r for r in json.loads(found.stdout)["differences"]}
+    assert rows["setting compensation.price", None]["second"] == 160
+    paid = rows["total payable", 2015]
+    assert paid["second"] == pytest.approx(2 * paid["first"]) and paid["unit"] == "yuan a-1"
+    assert not any("zone" in what for what, _ in rows)
+    same = CliRunner().invoke(app, ["compare", str(tmp_path / "dear"), str(tmp_path / "dear")])
+    assert same.exit_code == 0 and "equal" in same.stdout

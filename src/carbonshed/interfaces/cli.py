@@ -181,6 +181,37 @@ def export(
 
 
 @app.command()
+def why(
+    result: ResultPath,
+    unit_id: Annotated[str, typer.Argument(help="Cell or county.")],
+    *,
+    year: Annotated[int | None, typer.Option("--year", help="Default: the last year.")] = None,
+    as_json: Json = False,
+    lang: Lang = "en",
+) -> None:
+    """Why a cell or county is in its zone, and what would move it."""
+    with exit_codes(as_json=as_json, lang=lang):
+        from carbonshed.study.study import Result
+        from carbonshed.study.why import sentences
+        from carbonshed.study.why import why as explain
+
+        record = explain(Result.open(result), unit_id, year)
+        give(record if as_json else "\n".join(sentences(record, lang)))
+
+
+@app.command()
+def compare(first: ResultPath, second: ResultPath, *, as_json: Json = False, lang: Lang = "en") -> None:
+    """Tidy differences between two results, with units."""
+    with exit_codes(as_json=as_json, lang=lang):
+        from carbonshed.study.compare import compare_results
+        from carbonshed.study.study import Result
+
+        table = compare_results(Result.open(first), Result.open(second))
+        text = words("equal", lang) if table.empty else table.to_string(index=False)
+        give({"ok": True, "differences": table.to_dict("records")} if as_json else text)
+
+
+@app.command()
 def verify(result: ResultPath, *, as_json: Json = False, lang: Lang = "en") -> None:
     """Compare every file of a result with the checksum it was written with."""
     with exit_codes(as_json=as_json, lang=lang):

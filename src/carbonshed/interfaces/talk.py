@@ -41,6 +41,7 @@ WORDS = {
         "en": "Estimate: {cells:,} finest cells x {years} year(s), {pixels:,} pixels a year; about {memory:.1f} GB and {seconds:.0f} s.",
         "zh": "估计：{cells:,} 个最细格网单元 × {years} 年，每年 {pixels:,} 个像元；约需 {memory:.1f} GB 内存、{seconds:.0f} 秒。",
     },
+    "equal": {"en": "The two results are equal.", "zh": "两个结果相同。"},
     "written": {"en": "Written: {path}", "zh": "已写入：{path}"},
     "kept": {"en": "There is already a {path}; it was kept.", "zh": "{path} 已存在，未改动。"},
     "unchanged": {"en": "All {count} files are as they were written.", "zh": "全部 {count} 个文件与写入时一致。"},
@@ -59,8 +60,12 @@ def say(text: str) -> None:
 
 
 def give(value: Any) -> None:
-    """A result, on stdout: text as it is, data as one JSON object."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1, default=str)
+    """A result, on stdout: text as it is, data as one JSON object (NaN as null)."""
+    if not isinstance(value, str):
+        from carbonshed.study.store import plain
+
+        value = json.dumps(plain(value), ensure_ascii=False, indent=1)
+    text: str = value
     print(text, flush=True)  # noqa: T201
 
 

@@ -230,6 +230,7 @@ def zones_section(result: ResultFolder, words: Words) -> Section:
 
 def _zone_table(table: pd.DataFrame, words: Words) -> Table:
     """Units, area, source, sink and net of each zone and year, in the order payment, balanced, recipient."""
+    table = table[table["n_units"] > 0]
     order = pd.Categorical(table["zone"], categories=list(ZONE_COLOURS), ordered=True)
     table = table.assign(order=order).sort_values(["year", "order"]).drop(columns="order")
     area = table["area_km2"].astype(float)

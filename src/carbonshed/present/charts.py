@@ -196,7 +196,7 @@ def zone_shares(result: ResultFolder, words: Words) -> Drawing:
     figure = Figure(figsize=(WIDE_MM * MM, height))
     write_title(figure, words("figure.zone_shares"), words("zone.shares_reading"))
     panel = figure.add_axes((0.20, 0.34 / height, 0.78, tall / height))
-    zones = [name for name in ZONE_COLOURS if (summary["zone"] == name).any()]
+    zones = [name for name in ZONE_COLOURS if summary.loc[summary["zone"] == name, "area_km2"].sum() > 0]
     for (measure, year), place in zip(rows, places, strict=True):
         part = summary[summary["year"] == year].set_index("zone")[measure].astype(float)
         total, left = float(part.sum()), 0.0

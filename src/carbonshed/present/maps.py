@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from carbonshed.present.display import display_unit
 from carbonshed.present.folder import INSTITUTIONS, ResultFolder
 from carbonshed.present.fonts import drawable
-from carbonshed.present.plates import Plate, borders, class_handles, fill, furniture, halo, hatch, map_plate, patch
+from carbonshed.present.plates import Plate, borders, class_handles, fill, furniture, halo, hatch, map_plate, patch, region_outline
 from carbonshed.present.style import (
     BORDER,
     GREY,
@@ -71,7 +71,7 @@ def _density_map(result: ResultFolder, words: Words, column: str, ramp: tuple[st
     density = table[column].astype(float) / table["area_km2"].astype(float)
     years = some_years(sorted(table["year"].unique()))
     shown = density[table["year"].isin(years)]
-    classes = diverging_classes(shown) if ramp is None else sequential_classes(shown, ramp)
+    classes = diverging_classes(shown, symmetric=False) if ramp is None else sequential_classes(shown, ramp)
     handles = class_handles(classes, words, value=float(shown.max()) if shown.notna().any() else 0.0)
     if shown.isna().any():
         handles.append(patch(ZONE_COLOURS["missing"], words("map.missing")))
@@ -86,9 +86,10 @@ def _density_map(result: ResultFolder, words: Words, column: str, ramp: tuple[st
         legend_title="t CO₂ km⁻² a⁻¹",
     )
     is_grid = result.cells is not None
+    inside = region_outline(result) if is_grid else None
     for panel, year in zip(plate.panels, years, strict=True):
         rows = (table["year"] == year).to_numpy()
-        fill(panel, shapes[rows], classes.colour(density[rows]), border=None if is_grid else BORDER)
+        fill(panel, shapes[rows], classes.colour(density[rows]), border=None if is_grid else BORDER, inside=inside)
         borders(panel, result)
     furniture(plate.panels[0], result, words)
     name = {"carbon_source": "source_density", "carbon_sink": "sink_density"}.get(column, "net_emission_density")
@@ -140,14 +141,16 @@ def _lisa_map(result: ResultFolder, words: Words, table: pd.DataFrame, title: st
         width_mm=HALF_MM if len(panel_titles) == 1 else WIDE_MM,
     )
     shapes = _shapes(result).reindex(table["unit_id"]).to_numpy()
+    border = _thin(result, table)
+    inside = None if border else region_outline(result)
     for panel, rows in zip(plate.panels, panels, strict=True):
         part, plain = table[rows], table.loc[rows, "lisa_class"].fillna("missing")
         corrected = part["lisa_class_fdr"].fillna("missing")
         raw_only = (corrected == "ns") & plain.isin(["HH", "LL", "HL", "LH"])
         colours = [LISA_COLOURS.get(name, LISA_COLOURS["missing"]) for name in corrected.where(~raw_only, plain)]
         faded = [_pale(colour) if raw else colour for colour, raw in zip(colours, raw_only, strict=True)]
-        fill(panel, shapes[rows], faded, border=_thin(result, table))
-        hatch(panel, shapes[rows][raw_only.to_numpy()], colour=GREY)
+        fill(panel, shapes[rows], faded, border=border, inside=inside)
+        hatch(panel, shapes[rows][raw_only.to_numpy()], colour=GREY, inside=inside)
         borders(panel, result)
     furniture(plate.panels[0], result, words)
     columns = ["unit_id", "year", "quantity", "local_moran_i", "local_moran_p", "lisa_class", "lisa_class_fdr"]
@@ -170,8 +173,10 @@ def gi_star_map(result: ResultFolder, words: Words) -> Drawing:
         width_mm=HALF_MM if len(panel_titles) == 1 else WIDE_MM,
     )
     shapes = _shapes(result).reindex(table["unit_id"]).to_numpy()
+    border = _thin(result, table)
+    inside = None if border else region_outline(result)
     for panel, rows in zip(plate.panels, panels, strict=True):
-        fill(panel, shapes[rows], classes.colour(table.loc[rows, "gi_star_z"]), border=_thin(result, table))
+        fill(panel, shapes[rows], classes.colour(table.loc[rows, "gi_star_z"]), border=border, inside=inside)
         borders(panel, result)
     furniture(plate.panels[0], result, words)
     return Drawing(plate.figure, table[["unit_id", "year", "quantity", "gi_star_z", "gi_star_p"]])
@@ -251,12 +256,13 @@ def zones_map(result: ResultFolder, words: Words) -> Drawing:
         handles=handles,
     )
     border = _thin(result, table)
+    inside = None if border else region_outline(result)
     all_shapes = _shapes(result).reindex(table["unit_id"]).to_numpy() if border else table.geometry.to_numpy()
     for panel, year in zip(plate.panels, years, strict=True):
         rows = (table["year"] == year).to_numpy()
         colours = [ZONE_COLOURS.get(name, ZONE_COLOURS["missing"]) for name in table.loc[rows, "zone"]]
-        fill(panel, all_shapes[rows], colours, border=border)
-        hatch(panel, all_shapes[rows & low.to_numpy()], colour="#5A5A5A")
+        fill(panel, all_shapes[rows], colours, border=border, inside=inside)
+        hatch(panel, all_shapes[rows & low.to_numpy()], colour="#5A5A5A", inside=inside)
         borders(panel, result)
     furniture(plate.panels[0], result, words)
     columns = ["unit_id", "year", "som_node", "cluster", "zone", "zone_confidence"]

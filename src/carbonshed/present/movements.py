@@ -31,7 +31,7 @@ NARROWEST_KM = 5.0
 WIDEST = 4.0
 """Width in points of the line of the largest flow."""
 
-BEND = 0.18
+BEND = 0.16
 """Bow of a flow line as a share of its length."""
 
 FLOW_COLOUR = "#5B4636"
@@ -50,7 +50,7 @@ def flows_map(result: ResultFolder, words: Words) -> Drawing:
     largest = float(placed["compensation_flow"].max()) if len(placed) else 0.0
     unit = display_unit("money", largest, words.lang, per_year=True)
     steps = list(dict.fromkeys(round_to(largest * part, 1) for part in (1.0, 0.5, 0.1))) if largest else []
-    handles: list[Any] = [patch(SIDE_TINT[side], words(f"side.{side}")) for side in ("payer", "recipient", "none")]
+    handles: list[Any] = [patch(SIDE_TINT[side], words(f"side.{side}")) for side in _sides_present(result, year)]
     handles += [
         Line2D([], [], color=FLOW_COLOUR, linewidth=_width(step, largest), label=f"{short(step / unit.factor)} {unit.label}")
         for step in steps
@@ -69,6 +69,13 @@ def flows_map(result: ResultFolder, words: Words) -> Drawing:
     return Drawing(plate.figure, data)
 
 
+def _sides_present(result: ResultFolder, year: int) -> list[str]:
+    """Sides that at least one county is on, payers first."""
+    amounts = result.table("compensation")
+    held = set(amounts.loc[amounts["year"] == year, "side"])
+    return [side for side in SIDE_TINT if side in held]
+
+
 def _sides(plate: Plate, result: ResultFolder, year: int) -> None:
     """Counties tinted by the side they are on."""
     amounts = result.table("compensation")
@@ -85,22 +92,26 @@ def _width(flow: float, largest: float) -> float:
 
 
 def _flow_lines(plate: Plate, flows: pd.DataFrame, points: gpd.GeoSeries, largest: float) -> None:
-    """Bowed lines, the largest on top, with a dot in the colour of its side at each end."""
+    """Lines bowed toward the middle of the map, the largest on top, with a dot in the colour of its side at each end."""
     if len(flows) == 0:
         return
     start = np.column_stack([points.loc[flows["payer"]].x, points.loc[flows["payer"]].y])
     end = np.column_stack([points.loc[flows["recipient"]].x, points.loc[flows["recipient"]].y])
     step = end - start
-    middle = (start + end) / 2 + BEND * np.column_stack([-step[:, 1], step[:, 0]])
+    aside, halfway = BEND * np.column_stack([-step[:, 1], step[:, 0]]), (start + end) / 2
+    panel = plate.panels[0]
+    centre = np.array([np.mean(panel.get_xlim()), np.mean(panel.get_ylim())])
+    inward = np.sign(((centre - halfway) * aside).sum(axis=1, keepdims=True))
+    middle = halfway + np.where(inward == 0, 1.0, inward) * aside
     codes = [Outline.MOVETO, Outline.CURVE3, Outline.CURVE3]
     lines = [Outline(np.array(path), codes) for path in zip(start[::-1], middle[::-1], end[::-1], strict=True)]
     widths = [_width(float(flow), largest) for flow in flows["compensation_flow"][::-1]]
-    plate.panels[0].add_collection(
+    panel.add_collection(
         PathCollection(lines, facecolors="none", edgecolors=FLOW_COLOUR, linewidths=widths, alpha=0.62, capstyle="round", zorder=3),
         autolim=False,
     )
     for ends, side in ((start, "payer"), (end, "recipient")):
-        plate.panels[0].scatter(ends[:, 0], ends[:, 1], s=9, color=SIDE_COLOURS[side], edgecolors="white", linewidths=0.4, zorder=4)
+        panel.scatter(ends[:, 0], ends[:, 1], s=9, color=SIDE_COLOURS[side], edgecolors="white", linewidths=0.4, zorder=4)
 
 
 def centre_track(result: ResultFolder, words: Words) -> Drawing:

@@ -151,22 +151,37 @@ def outlines(shapes: Shapes) -> list[Outline]:
     return paths
 
 
-def fill(panel: Any, shapes: Shapes, colours: Sequence[str], *, border: str | None = None, width: float = 0.25) -> None:
-    """Fill shapes with their colours; without `border`, edges take the face's colour so that no seams show."""
+def fill(
+    panel: Any, shapes: Shapes, colours: Sequence[str], *, border: str | None = None, width: float = 0.25, inside: Outline | None = None
+) -> None:
+    """Fill shapes with their colours, cut at `inside`; without `border`, edges take the face's colour so that no seams show."""
     paths = outlines(shapes)
     edges = border or list(colours)
     collection = PathCollection(paths, facecolors=list(colours), edgecolors=edges, linewidths=width if border else 0.4)
     collection.set_rasterized(len(paths) > MANY_SHAPES)
     panel.add_collection(collection, autolim=False)
+    if inside is not None:
+        collection.set_clip_path(inside, panel.transData)
 
 
-def hatch(panel: Any, shapes: Shapes, *, colour: str = INK, pattern: str = "/////") -> None:
-    """Lay a hatch over shapes; together they carry one continuous pattern."""
+def hatch(panel: Any, shapes: Shapes, *, colour: str = INK, pattern: str = "/////", inside: Outline | None = None) -> None:
+    """Lay a hatch over shapes, cut at `inside`; together they carry one continuous pattern."""
     if len(shapes) == 0:
         return
     rings = outlines(shapes)
     joined = Outline(np.concatenate([path.vertices for path in rings]), np.concatenate([path.codes for path in rings]))
-    panel.add_collection(PathCollection([joined], facecolors="none", edgecolors=colour, linewidths=0.0, hatch=pattern), autolim=False)
+    collection = PathCollection([joined], facecolors="none", edgecolors=colour, linewidths=0.0, hatch=pattern)
+    panel.add_collection(collection, autolim=False)
+    if inside is not None:
+        collection.set_clip_path(inside, panel.transData)
+
+
+def region_outline(result: ResultFolder) -> Outline | None:
+    """The border of the region, to cut cells at: a cell's numbers are those of its part inside. None where there are no counties."""
+    if result.provinces is None:
+        return None
+    paths = outlines(result.provinces.to_numpy())
+    return Outline(np.concatenate([path.vertices for path in paths]), np.concatenate([path.codes for path in paths]))
 
 
 def borders(panel: Any, result: ResultFolder, *, counties: bool = False) -> None:

@@ -108,7 +108,7 @@ class Classes:
         return [missing if np.isnan(value) else self.colours[place] for value, place in zip(numbers, order, strict=True)]
 
 
-def quantile_limits(values: ArrayLike, count: int, *, method: Literal["quantiles", "jenks"] = "quantiles") -> tuple[float, ...]:
+def class_limits(values: ArrayLike, count: int, *, method: Literal["quantiles", "jenks"] = "jenks") -> tuple[float, ...]:
     """Limits between `count` classes, rounded to two significant digits, each once.
 
     Parameters
@@ -117,12 +117,13 @@ def quantile_limits(values: ArrayLike, count: int, *, method: Literal["quantiles
         All values of all panels: one legend serves them all. NaN is passed over.
     count : int
         Classes wanted; fewer come out where values repeat.
-    method : {"quantiles", "jenks"}
-        Classes of equal number, or Fisher-Jenks natural breaks (above 1,000 values on every n-th of the sorted values).
+    method : {"jenks", "quantiles"}
+        Fisher-Jenks natural breaks of the square roots (so that a few large values do not take all classes; above 1,000 values on
+        every n-th of the sorted ones), or classes of equal number.
 
     Examples
     --------
-    >>> quantile_limits(range(101), 4)
+    >>> class_limits(range(101), 4, method="quantiles")
     (25.0, 50.0, 75.0)
     """
     choose(method, ["quantiles", "jenks"], where="method of class limits")
@@ -139,34 +140,60 @@ def quantile_limits(values: ArrayLike, count: int, *, method: Literal["quantiles
 
 
 def _jenks(numbers: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-    """Inner limits by Fisher-Jenks; on a sorted systematic sample of 1,000 where there are more values."""
+    """Inner limits by Fisher-Jenks of the signed square roots; on a sorted systematic sample of 1,000 where there are more values."""
     ordered = np.sort(numbers)
     if ordered.size > 1000:
         ordered = ordered[np.linspace(0, ordered.size - 1, 1000).astype(int)]
-    return np.asarray(FisherJenks(ordered, k=count).bins[:-1], dtype=float)
+    roots = np.sign(ordered) * np.sqrt(np.abs(ordered))
+    bins = np.asarray(FisherJenks(roots, k=count).bins[:-1], dtype=float)
+    return np.sign(bins) * bins**2
 
 
 def sequential_classes(values: ArrayLike, ramp: tuple[str, ...]) -> Classes:
-    """Quantile classes with a ramp from pale to dark."""
-    limits = quantile_limits(values, len(ramp))
+    """Classes by natural breaks with a ramp from pale to dark."""
+    limits = class_limits(values, len(ramp))
     keep = np.linspace(0, len(ramp) - 1, len(limits) + 1).round().astype(int)
     return Classes(limits, tuple(ramp[place] for place in keep))
 
 
-def diverging_classes(values: ArrayLike, *, reverse: bool = False) -> Classes:
-    """Seven classes symmetric about zero: limits from quantiles of the absolute values, the middle class holds zero.
+def diverging_classes(values: ArrayLike, *, symmetric: bool = True, reverse: bool = False) -> Classes:
+    """Classes about zero: blue on one side, red on the other.
 
-    ``reverse`` puts red on the negative side (payments), else red is the positive side (emission).
+    Parameters
+    ----------
+    values : array_like of float
+        All values of all panels; NaN is passed over.
+    symmetric : bool
+        True: seven classes, limits equal on both sides (quantiles of the absolute values), so that both sides compare at a glance; the
+        middle class holds zero. False: up to three classes a side by natural breaks with zero as a limit, so that the weaker side stays
+        visible.
+    reverse : bool
+        Red is the negative side (payments) instead of the positive one (emission).
+
+    Examples
+    --------
+    >>> diverging_classes([-2.0, -1.0, 10.0, 11.0, 20.0, 21.0, 90.0], symmetric=False).limits
+    (-1.0, 0.0, 11.0, 21.0)
     """
-    sizes = np.abs(np.asarray(values, dtype=float))
-    sizes = sizes[np.isfinite(sizes) & (sizes > 0)]
+    numbers = np.asarray(values, dtype=float)
+    numbers = numbers[np.isfinite(numbers) & (numbers != 0)]
     ramp = DIVERGING_RAMP[::-1] if reverse else DIVERGING_RAMP
-    if sizes.size == 0:
-        return Classes((), (ramp[3],))
-    steps = tuple(dict.fromkeys(round_to(float(step)) for step in np.quantile(sizes, [0.2, 0.6, 0.9])))
     middle = len(ramp) // 2
-    colours = ramp[middle - len(steps) : middle + len(steps) + 1]
-    return Classes((*(-step for step in reversed(steps)), *steps), colours)
+    if numbers.size == 0:
+        return Classes((), (ramp[middle],))
+    if symmetric:
+        steps = _steps(np.abs(numbers), (0.2, 0.6, 0.9))
+        return Classes((*(-step for step in reversed(steps)), *steps), ramp[middle - len(steps) : middle + len(steps) + 1])
+    low, high = (class_limits(side, 3) for side in (-numbers[numbers < 0], numbers[numbers > 0]))
+    colours = (*ramp[middle - 1 - len(low) : middle], *ramp[middle + 1 : middle + 2 + len(high)])
+    return Classes((*(-step for step in reversed(low)), 0.0, *high), colours)
+
+
+def _steps(sizes: NDArray[np.float64], shares: tuple[float, ...]) -> tuple[float, ...]:
+    """Quantiles of positive numbers, with two significant digits, each once, ascending."""
+    if sizes.size == 0:
+        return ()
+    return tuple(sorted({round_to(float(step)) for step in np.quantile(sizes, shares)}))
 
 
 def nice_length(target: float) -> float:

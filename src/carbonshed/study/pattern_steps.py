@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from carbonshed.checks import DataWarning, warn
+from carbonshed.checks import DataWarning, check_conserved, warn
 from carbonshed.scale.choose import choose_scale, mark_chosen
 from carbonshed.scale.response import scale_response
 from carbonshed.spatial.cell_ids import parse_cell_ids
 from carbonshed.spatial.centre import centre_of_gravity
 from carbonshed.spatial.neighbours import lattice_neighbours, polygon_neighbours, row_standardise
 from carbonshed.spatial.statistics import getis_ord, local_moran
+from carbonshed.study.config import Spec
 from carbonshed.study.frames import by_year
 from carbonshed.study.pipeline import Context, StepOutput
 from carbonshed.zoning.classify import fit_zones
 from carbonshed.zoning.indicators import zoning_indicators
-from carbonshed.zoning.validate import zone_summary
+from carbonshed.zoning.model import ZoneModel
+from carbonshed.zoning.validate import zone_summary, zone_transitions
 
 CARBON = ("carbon_source", "carbon_sink", "net_carbon_emission")
 MIN_INSIDE = 0.5
@@ -45,7 +48,7 @@ def scale_step(context: Context) -> StepOutput:
         choices.append(choice.to_frame())
     table = pd.concat(choices, ignore_index=True)
     row = table.loc[table["quantity"] == spec.scale.quantity].iloc[0]
-    chosen = {"quantity": spec.scale.quantity, "working_scale_km": working_scale(table, context)}
+    chosen = {"quantity": spec.scale.quantity, "working_scale_km": working_scale(table, spec)}
     chosen |= {key: row[key] for key in ("rule", "scale_km", "low_km", "high_km", "flags", "reason")}
     output = StepOutput(tables={"scale_response": pd.concat(responses, ignore_index=True), "scale_choice": table})
     output.choices = {"scale": {key: None if isinstance(v, float) and np.isnan(v) else v for key, v in chosen.items()}}
@@ -57,51 +60,54 @@ def at_scale(accounts: pd.DataFrame, side_km: float) -> pd.DataFrame:
     return accounts[np.isclose(accounts["scale_km"], side_km)]
 
 
-def working_scale(scale_choice: pd.DataFrame, context: Context) -> float:
+def working_scale(scale_choice: pd.DataFrame, spec: Spec) -> float:
     """Side that maps and zones are made on: the chosen one, or the finest where the rule gives none (which is said)."""
-    row = scale_choice.loc[scale_choice["quantity"] == context.spec.scale.quantity].iloc[0]
+    row = scale_choice.loc[scale_choice["quantity"] == spec.scale.quantity].iloc[0]
     if pd.notna(row["scale_km"]):
         return float(row["scale_km"])
-    side = float(context.spec.grid.base_km)
+    side = float(spec.grid.base_km)
     warn(f"The rule chose no scale ({row['reason']}); zones and hot spots are shown on the finest grid, {side:g} km.")
     return side
 
 
-def zoning_accounts(context: Context) -> gpd.GeoDataFrame:
-    """Accounts that are zoned: the cells of the chosen side, or the counties."""
-    if context.spec.zoning.level == "county" or not context.spec.has_grid:
-        return context.tables["accounts_county"]
+def zoning_accounts(spec: Spec, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Accounts that are zoned: the cells of the working side, or the counties."""
+    if spec.zoning.level == "county" or not spec.has_grid:
+        return tables["accounts_county"]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # said once, in the step `scale`
-        side = working_scale(context.tables["scale_choice"], context)
-    return at_scale(context.tables["accounts_grid"], side)
+        side = working_scale(tables["scale_choice"], spec)
+    return at_scale(tables["accounts_grid"], side)
 
 
-def zones_step(context: Context) -> StepOutput:
-    """Indicators, SOM, K-Means, names: a zone for each cell or county and year."""
-    spec = context.spec
-    accounts = zoning_accounts(context)
-    context.progress(0.1, "indicators")
-    indicators = zoning_indicators(accounts)
-    context.progress(0.3, "clustering")
-    model = fit_zones(
-        indicators,
+def fit_study_zones(spec: Spec, tables: Mapping[str, pd.DataFrame]) -> ZoneModel:
+    """The zone model of a study from its tables: equal tables and settings give the same bytes."""
+    return fit_zones(
+        zoning_indicators(zoning_accounts(spec, tables)),
         method=spec.zoning.method,
         features=spec.zoning.features,
         zones=spec.zoning.zones,
         seed=spec.study.seed,
     )
+
+
+def zones_step(context: Context) -> StepOutput:
+    """Indicators, SOM, K-Means, names: a zone for each cell or county and year."""
+    spec = context.spec
+    accounts = zoning_accounts(spec, context.tables)
+    context.progress(0.1, "clustering")
+    model = fit_study_zones(spec, context.tables)
     zones = model.zones
     summary = zone_summary(zones, accounts)
     output = StepOutput(tables={"zones": zones, "zone_summary": summary, "zone_naming": model.naming, "choice_of_k": model.choice_of_k})
+    if len(spec.study.years) > 1:
+        output.tables["zone_transitions"] = zone_transitions(zones, accounts)
     for quantity in CARBON:
         for year, rows in by_year(accounts):
-            in_zones = summary.loc[summary["year"] == year, quantity].sum()
-            what = f"{quantity}: zones = accounts [t CO2 a-1]"
+            in_zones = float(summary.loc[summary["year"] == year, quantity].sum())
             before = float(rows[quantity].sum())
-            error = 0.0 if before == in_zones else abs(in_zones - before) / abs(before)
-            row: dict[str, Any] = {"what": what, "year": year, "before": before, "after": float(in_zones), "relative_error": error}
-            output.checks.append(row)
+            row: dict[str, Any] = {"what": f"{quantity}: zones = accounts [t CO2 a-1]", "year": year, "before": before, "after": in_zones}
+            output.checks.append({**row, "relative_error": check_conserved(before, in_zones, what=row["what"])})
     output.choices = {"zoning": {"level": spec.zoning.level, **model.provenance, "quality": model.quality}}
     return output
 
@@ -110,7 +116,7 @@ def statistics_step(context: Context) -> StepOutput:
     """Local Moran and Gi* with FDR for cells of the chosen side and for counties."""
     spec, parts = context.spec, []
     if spec.has_grid:
-        side = working_scale(context.tables["scale_choice"], context)
+        side = working_scale(context.tables["scale_choice"], spec)
         cells = at_scale(context.tables["accounts_grid"], side)
         cells = cells[cells["inside_share"] >= MIN_INSIDE]
         for year, rows in by_year(cells):
