@@ -63,7 +63,7 @@ def modelled_and_actual(flows: pd.DataFrame, province: pd.Series) -> pd.DataFram
     once = province[~province.index.duplicated()].dropna()
     amount = numbers(flows, "compensation_flow", where="flows")
     pays, gets = (flows[end].map(once).to_numpy(dtype=object) for end in ("payer", "recipient"))
-    years = flows["year"].to_numpy()
+    code, years = pd.factorize(flows["year"], use_na_sentinel=False)
     held = set(once)
     rows = []
     for known in known_payments():
@@ -73,8 +73,8 @@ def modelled_and_actual(flows: pd.DataFrame, province: pd.Series) -> pd.DataFram
         payer, recipient = sides
         actual = float(known["total_yuan"]) / (known["last_year"] - known["first_year"] + 1)
         net = np.where((pays == payer) & (gets == recipient), amount, 0.0) - np.where((pays == recipient) & (gets == payer), amount, 0.0)
-        for year in pd.unique(years):
-            mine = np.asarray([each is year or each == year for each in years], dtype=bool)
-            modelled = float(net[mine].sum())
-            rows.append((year, known["id"], known["kind"], payer, recipient, modelled, actual, modelled / actual, known["citation"]))
+        for year, modelled in zip(years, np.bincount(code, weights=net, minlength=len(years)), strict=True):
+            rows.append(
+                (year, known["id"], known["kind"], payer, recipient, float(modelled), actual, float(modelled) / actual, known["citation"])
+            )
     return pd.DataFrame(rows, columns=list(COLUMNS))

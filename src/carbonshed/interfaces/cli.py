@@ -120,14 +120,14 @@ def _run(study: Path, out: Path | None, until: str | None, as_json: bool, lang: 
             from carbonshed.study.study import Study
 
             opened = Study.open(study)
-            result = opened.run(out, until=until, progress=lambda fraction, message: progress(0.85 * fraction, message))
+            result = opened.run(out, until=until, progress=lambda fraction, message: progress(0.6 * fraction, message))
             folder = result.folder
             assert folder is not None
             report = None
             if until is None:
-                from carbonshed.study.reporting import write_report
+                from carbonshed.study.reporting import write_outputs
 
-                report = write_report(folder, lang=lang, progress=lambda fraction, message: progress(0.85 + 0.15 * fraction, message))
+                report = write_outputs(folder, lang=lang, progress=lambda fraction, message: progress(0.6 + 0.4 * fraction, message))
             progress.close()
             if as_json:
                 summary = {key: result.manifest[key] for key in ("totals", "choices", "warnings", "digest")}
@@ -159,7 +159,7 @@ def figures(result: ResultPath, *, as_json: Json = False, lang: Lang = "en") -> 
     with exit_codes(as_json=as_json, lang=lang):
         from carbonshed.study.reporting import write_figures
 
-        paths = write_figures(result, lang=lang)
+        paths = write_figures(result)
         give({"ok": True, "figures": [str(p) for p in paths]} if as_json else "\n".join(str(p) for p in paths))
 
 

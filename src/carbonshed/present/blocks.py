@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -124,16 +124,30 @@ def text_column(label: str, values: Iterable[object], *, links: Sequence[str] = 
 
 def number_column(label: str, values: Iterable[Any], *, unit: str = "", places: int | None = None) -> Column:
     """A column of numbers with the decimals of a typical value; a small one that would print as zero keeps its digits."""
-    numbers = [float("nan") if value is None or value is pd.NA else float(value) for value in values]
+    numbers = _floats(values)
     common = places if places is not None else _typical_decimals(numbers)
     return Column(label, tuple(_cell(value, common) for value in numbers), unit)
 
 
-def amount_column(label: str, amount: Amount, values: Iterable[Any], words: Words, *, per_year: bool = True) -> Column:
-    """A column of amounts in the unit that suits the largest."""
-    numbers = [float("nan") if value is None or value is pd.NA else float(value) for value in values]
-    unit = display_unit(amount, numbers, words.lang, per_year=per_year)
-    return number_column(label, [value / unit.factor for value in numbers], unit=unit.label)
+def amount_columns(amount: Amount, columns: Mapping[str, Iterable[Any]], words: Words) -> list[Column]:
+    """Columns of yearly amounts, by their heads, in one unit that suits the largest and with the same decimals."""
+    stored = {label: _floats(values) for label, values in columns.items()}
+    everything = [value for values in stored.values() for value in values]
+    unit = display_unit(amount, everything, words.lang, per_year=True)
+    places = _typical_decimals([value / unit.factor for value in everything])
+    return [
+        number_column(label, [value / unit.factor for value in values], unit=unit.label, places=places) for label, values in stored.items()
+    ]
+
+
+def amount_column(label: str, amount: Amount, values: Iterable[Any], words: Words) -> Column:
+    """A column of yearly amounts in the unit that suits the largest."""
+    return amount_columns(amount, {label: values}, words)[0]
+
+
+def _floats(values: Iterable[Any]) -> list[float]:
+    """Values as numbers; what is not known is NaN."""
+    return [float("nan") if value is None or value is pd.NA else float(value) for value in values]
 
 
 def percent_column(label: str, shares: Iterable[Any]) -> Column:

@@ -14,7 +14,7 @@ from carbonshed.present.blocks import (
     Section,
     Table,
     Text,
-    amount_column,
+    amount_columns,
     number_column,
     percent_column,
     text_column,
@@ -30,6 +30,15 @@ from carbonshed.present.words import Words
 FALLBACKS = ("built-up area", "land area", "equal")
 """What a total is spread by where the weights of the study are all zero."""
 
+CARBON_COLUMNS = (("carbon_source", "source"), ("carbon_sink", "sink"), ("net_carbon_emission", "net_carbon"))
+MONEY_COLUMNS = (
+    ("payable_before", "payable_before"),
+    ("receivable_before", "receivable_before"),
+    ("unbalanced_amount", "remainder"),
+    ("payable", "payable"),
+    ("receivable", "receivable"),
+)
+
 LISA_ORDER = ("HH", "LL", "HL", "LH", "ns", "island")
 
 
@@ -40,17 +49,10 @@ def balance_section(result: ResultFolder, words: Words) -> Section:
     if len(totals) == 0:
         return _absent(section, words)
     columns = [year_column(words("column.year"), totals["year"])]
-    for name, label in (("carbon_source", "source"), ("carbon_sink", "sink"), ("net_carbon_emission", "net_carbon")):
-        columns.append(amount_column(words(f"column.{label}"), "carbon", totals[name], words))
-    for name, label in (
-        ("payable_before", "payable_before"),
-        ("receivable_before", "receivable_before"),
-        ("unbalanced_amount", "remainder"),
-        ("payable", "payable"),
-        ("receivable", "receivable"),
-    ):
-        if name in totals and totals[name].notna().any():
-            columns.append(amount_column(words(f"column.{label}"), "money", totals[name], words))
+    carbon = {words(f"column.{label}"): totals[name] for name, label in CARBON_COLUMNS}
+    money = {words(f"column.{label}"): totals[name] for name, label in MONEY_COLUMNS if name in totals and totals[name].notna().any()}
+    columns += amount_columns("carbon", carbon, words)
+    columns += amount_columns("money", money, words) if money else []
     section.blocks += [Figures(("balance_strip",)), Table(words("text.totals_table"), tuple(columns))]
     return section
 
@@ -66,7 +68,7 @@ def accounts_section(result: ResultFolder, words: Words) -> Section:
         "sink_mode": words.get("sink_mode", choices.get("sink_mode", UNKNOWN)),
         "cropland_mode": words.get("cropland_mode", choices.get("cropland_mode", UNKNOWN)),
     }
-    section.blocks.append(Text(words("text.accounts", **options)))
+    section.blocks.append(Text(words("text.accounts" if "allocation" in choices else "text.accounts_table", **options)))
     section.blocks.append(Figures(("net_map",)))
     section.blocks.append(Figures(("source_map", "sink_map")))
     beside = _coefficient_sink(result, words)
@@ -216,7 +218,7 @@ def zones_section(result: ResultFolder, words: Words) -> Section:
     if not result.has("zones"):
         return _absent(section, words)
     zoning = {**result.choices, **(result.choices.get("zoning") or {})}
-    features = [words.term(str(name)) for name in as_list(zoning.get("features"))]
+    features = [words.get("feature_set", words.term(name)) for name in as_list(zoning.get("features"))]
     method = words.get("zoning_method", zoning.get("method", zoning.get("zoning_method", UNKNOWN)))
     section.blocks.append(Text(words("text.zones", method=method, features=words.listing(features) or UNKNOWN)))
     flags = as_list(zoning.get("zones_flags")) or as_list((zoning.get("quality") or {}).get("flags"))
@@ -240,9 +242,7 @@ def _zone_table(table: pd.DataFrame, words: Words) -> Table:
         number_column(words("column.n_units"), table["n_units"]),
         number_column(words("column.area"), area, unit="km²", places=0),
         percent_column(words("column.area"), area / area.groupby(table["year"]).transform("sum")),
-        amount_column(words("column.source"), "carbon", table["carbon_source"], words),
-        amount_column(words("column.sink"), "carbon", table["carbon_sink"], words),
-        amount_column(words("column.net_carbon"), "carbon", table["net_carbon_emission"], words),
+        *amount_columns("carbon", {words(f"column.{label}"): table[name] for name, label in CARBON_COLUMNS}, words),
     )
     return Table(words("text.zone_table"), columns)
 

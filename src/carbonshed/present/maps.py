@@ -132,6 +132,8 @@ def _lisa_map(result: ResultFolder, words: Words, table: pd.DataFrame, title: st
     handles.append(patch("white", words("lisa.raw_only"), pattern=HATCH))
     if (table["lisa_class"] == "island").any():
         handles.append(patch(LISA_COLOURS["island"], words("lisa.island")))
+    if _thin(result, table) and result.counties is not None and set(result.counties.index) - set(table["unit_id"]):
+        handles.append(patch(LISA_COLOURS["missing"], words("map.left_out")))
     plate = map_plate(
         result,
         title=words(title),
@@ -149,6 +151,8 @@ def _lisa_map(result: ResultFolder, words: Words, table: pd.DataFrame, title: st
         raw_only = (corrected == "ns") & plain.isin(["HH", "LL", "HL", "LH"])
         colours = [LISA_COLOURS.get(name, LISA_COLOURS["missing"]) for name in corrected.where(~raw_only, plain)]
         faded = [_pale(colour) if raw else colour for colour, raw in zip(colours, raw_only, strict=True)]
+        if border and result.counties is not None:
+            fill(panel, result.counties.geometry.to_numpy(), [LISA_COLOURS["missing"]] * len(result.counties), border=border)
         fill(panel, shapes[rows], faded, border=border, inside=inside)
         hatch(panel, shapes[rows][raw_only.to_numpy()], colour=GREY, inside=inside)
         borders(panel, result)

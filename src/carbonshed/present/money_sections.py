@@ -13,6 +13,7 @@ from carbonshed.present.blocks import (
     Table,
     Text,
     amount_column,
+    amount_columns,
     number_column,
     percent_column,
     text_column,
@@ -28,6 +29,9 @@ FIRST = 20
 """Payers, recipients and flows in the printed tables."""
 
 MOST_LISTED = 12
+
+FEN_TOLERANCE = 1e-6
+"""Flows are whole fen; sums of amounts are not: up to this share both count as equal."""
 
 
 def counties_section(result: ResultFolder, words: Words) -> Section:
@@ -168,6 +172,7 @@ def flows_section(result: ResultFolder, words: Words) -> Section:
     section.blocks.append(
         Text(words("text.flows", year=year, n=len(rows), total=amount_text("money", total, words.lang), distance=number(mean)))
     )
+    section.blocks.append(Text(_flow_closure(result, year, total, words)))
     province = _provinces(result)
     if province and total:
         crossing = rows["payer"].map(province) != rows["recipient"].map(province)
@@ -177,6 +182,17 @@ def flows_section(result: ResultFolder, words: Words) -> Section:
         section.blocks.append(Figures(("flows_map",)))
     section.blocks += [_flow_table(result, rows, year, words), Text(words("text.term_sheet"))]
     return section
+
+
+def _flow_closure(result: ResultFolder, year: int, total: float, words: Words) -> str:
+    """Whether the flows carry all that is owed and due, or the smaller of the two."""
+    if not result.has("compensation"):
+        return words("text.flows_exact")
+    amounts = result.table("compensation")
+    sums = amounts[amounts["year"] == year][["payable", "receivable"]].astype(float).sum()
+    if abs(sums["payable"] - total) <= FEN_TOLERANCE * total and abs(sums["receivable"] - total) <= FEN_TOLERANCE * total:
+        return words("text.flows_exact")
+    return words("text.flows_short", **{name: amount_text("money", float(sums[name]), words.lang) for name in ("payable", "receivable")})
 
 
 def _provinces(result: ResultFolder) -> dict[str, str]:
@@ -225,11 +241,8 @@ def _direction_table(rows: pd.DataFrame, caption: str, words: Words, *, with_yea
     columns = [text_column(words("column.name"), rows["name"])]
     if with_year:
         columns.append(year_column(words("column.year"), rows["year"]))
-    columns += [
-        amount_column(words("column.payable"), "money", rows["payable"], words),
-        amount_column(words("column.receivable"), "money", rows["receivable"], words),
-        amount_column(words("column.net"), "money", rows["net_compensation"], words),
-    ]
+    money = {"payable": rows["payable"], "receivable": rows["receivable"], "net": rows["net_compensation"]}
+    columns += amount_columns("money", {words(f"column.{label}"): values for label, values in money.items()}, words)
     if "share_of_gdp" in rows:
         shares = [None if pd.isna(share) else 100 * float(share) for share in rows["share_of_gdp"]]
         columns.append(number_column(words("column.share_of_gdp"), shares, unit="%", places=3))

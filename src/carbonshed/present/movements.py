@@ -50,7 +50,10 @@ def flows_map(result: ResultFolder, words: Words) -> Drawing:
     largest = float(placed["compensation_flow"].max()) if len(placed) else 0.0
     unit = display_unit("money", largest, words.lang, per_year=True)
     steps = list(dict.fromkeys(round_to(largest * part, 1) for part in (1.0, 0.5, 0.1))) if largest else []
-    handles: list[Any] = [patch(SIDE_TINT[side], words(f"side.{side}")) for side in _sides_present(result, year)]
+    sides = _side_of_counties(result, year)
+    handles: list[Any] = [patch(SIDE_TINT[side], words(f"side.{side}")) for side in SIDE_TINT if (sides == side).any()]
+    if result.money_shapes.index.difference(sides.index).size:
+        handles.append(patch(ZONE_COLOURS["missing"], words("map.left_out")))
     handles += [
         Line2D([], [], color=FLOW_COLOUR, linewidth=_width(step, largest), label=f"{short(step / unit.factor)} {unit.label}")
         for step in steps
@@ -69,19 +72,16 @@ def flows_map(result: ResultFolder, words: Words) -> Drawing:
     return Drawing(plate.figure, data)
 
 
-def _sides_present(result: ResultFolder, year: int) -> list[str]:
-    """Sides that at least one county is on, payers first."""
+def _side_of_counties(result: ResultFolder, year: int) -> pd.Series:
+    """The side each county is on in that year, by its id."""
     amounts = result.table("compensation")
-    held = set(amounts.loc[amounts["year"] == year, "side"])
-    return [side for side in SIDE_TINT if side in held]
+    return amounts[amounts["year"] == year].set_index("unit_id")["side"]
 
 
 def _sides(plate: Plate, result: ResultFolder, year: int) -> None:
     """Counties tinted by the side they are on."""
-    amounts = result.table("compensation")
-    side = amounts[amounts["year"] == year].set_index("unit_id")["side"]
     shapes = result.money_shapes
-    colours = [SIDE_TINT.get(str(name), ZONE_COLOURS["missing"]) for name in side.reindex(shapes.index)]
+    colours = [SIDE_TINT.get(str(name), ZONE_COLOURS["missing"]) for name in _side_of_counties(result, year).reindex(shapes.index)]
     fill(plate.panels[0], shapes.to_numpy(), colours, border="white", width=0.3)
     borders(plate.panels[0], result)
 

@@ -173,7 +173,7 @@ def diverging_classes(values: ArrayLike, *, symmetric: bool = True, reverse: boo
     Examples
     --------
     >>> diverging_classes([-2.0, -1.0, 10.0, 11.0, 20.0, 21.0, 90.0], symmetric=False).limits
-    (-1.0, 0.0, 11.0, 21.0)
+    (-1.7, -1.3, 0.0, 11.0, 21.0)
     """
     numbers = np.asarray(values, dtype=float)
     numbers = numbers[np.isfinite(numbers) & (numbers != 0)]

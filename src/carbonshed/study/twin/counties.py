@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 from scipy.spatial import Voronoi, cKDTree
 
-from carbonshed.spatial.crs import M2_PER_KM2, china_albers
+from carbonshed.spatial.crs import china_albers
 from carbonshed.study.twin.landscape import SIDE_KM, SOUTH_M, WEST_M, Landscape
 from carbonshed.study.twin.noise import Floats, gaussian_field
 
@@ -60,7 +60,8 @@ def draw_counties(landscape: Landscape) -> gpd.GeoDataFrame:
     )
     frame["province_number"] = province[seats.city]
     frame["unit_id"] = _codes(frame)
-    frame["name"] = _names(frame, landscape.seed)
+    names = county_names(len(frame), landscape.seed)
+    frame["name"] = [f"{name}{'区' if district else '县'}" for name, district in zip(names, frame["is_district"], strict=True)]
     frame["city"] = [f"{CITY_NAMES[k]}市" for k in seats.city]
     frame["province"] = [PROVINCES[k][1] for k in frame["province_number"]]
     columns = ["unit_id", "name", "city", "province", "is_district", "x_km", "y_km"]
@@ -166,13 +167,8 @@ def _codes(frame: pd.DataFrame) -> list[str]:
     return [f"{PROVINCES[p][0]}{c:02d}{n:02d}" for p, c, n in zip(frame["province_number"], city_rank, within, strict=True)]
 
 
-def _names(frame: pd.DataFrame, seed: int) -> list[str]:
-    """A name of two signs for each county, none twice, with 区 for districts and 县 for the others."""
-    pairs = np.array([one + two for one in FIRST for two in SECOND if one != two])
-    chosen = np.random.default_rng([seed, 12]).choice(pairs, size=len(frame), replace=False)
-    return [f"{name}{'区' if district else '县'}" for name, district in zip(chosen, frame["is_district"], strict=True)]
-
-
-def areas_km2(counties: gpd.GeoDataFrame) -> Floats:
-    """Area of each county in km2."""
-    return np.asarray(shapely.area(counties.geometry.to_numpy()) / M2_PER_KM2)
+def county_names(n: int, seed: int) -> list[str]:
+    """Names of two signs, none twice; a longer list begins with the shorter one."""
+    pairs = [one + two for one in FIRST for two in SECOND if one != two]
+    order = np.random.default_rng([seed, 12]).permutation(len(pairs))
+    return [pairs[k] for k in order[:n]]

@@ -2,60 +2,121 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import count
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
 
-from carbonshed.spatial.counties import crosswalk
-from carbonshed.study.twin.landscape import YEARS
-from carbonshed.study.twin.noise import Floats
+from carbonshed.study.twin.counties import county_names
 
-BASE_YEAR = YEARS[-1]
-N_RENAMED, N_MERGED, N_SPLIT = 8, 4, 2
-EXTENSIVE = {"gdp_yuan": "money", "population": "extensive", "fiscal_revenue_yuan": "money", "carbon_source_t": "extensive"}
-RENAMED_YEARS = (2003, 2009, 2014, 2018)
+RENAMED_YEARS = (2002, 2003, 2007, 2009, 2012, 2014, 2017, 2018)
 MERGED_YEARS = (2002, 2008, 2013, 2016)
 SPLIT_YEARS = (2007, 2012)
-PART = 0.4
-"""What the smaller part of a county that was merged, or an abolished one, held of the county that it became part of."""
+"""Years in which a county became a district, was merged into its neighbour, was abolished and split between two neighbours."""
+SPLIT_SHARES = (0.55, 0.45)
+GONE_SHARE = 0.4
+"""What a county that is gone held of the whole that it became part of."""
+WHOLE = 20
+"""Values of a county that is gone are multiples of this, so that both its shares are whole numbers."""
+SPARE_FROM = 61
+"""County numbers of codes that are no longer used begin here."""
 COLUMNS = ["code_old", "code_new", "share", "valid_from", "valid_to", "reason"]
 
 
 def draw_crosswalk(counties: gpd.GeoDataFrame, seed: int) -> pd.DataFrame:
-    """How the codes of each year lead to those of the base year.
+    """How the codes of each year lead to those of the base year, the last one.
 
-    Districts that were counties until a year (a new code), neighbours merged into one, and counties abolished and split between two
-    neighbours by fixed shares; and one row for each code of the base year.
+    Parameters
+    ----------
+    counties : GeoDataFrame
+        The counties of the base year, from `draw_counties`.
+    seed : int
 
     Returns
     -------
     DataFrame
-        Columns code_old, code_new, share, valid_from, valid_to (years, both included; empty: open), reason. The shares of an old code
-        sum to 1 in each year.
+        Columns code_old, code_new, share, valid_from, valid_to (years, both included; empty: open), reason; a row for each event and
+        one for each code of the base year. The shares of an old code sum to 1 in each year.
     """
     rng = np.random.default_rng([seed, 30])
-    codes = counties["unit_id"].to_numpy(dtype=object)
-    taken: set[str] = set()
+    codes = [str(code) for code in counties["unit_id"]]
+    spare = {city: (f"{city}{number}" for number in count(SPARE_FROM)) for city in sorted({code[:4] for code in codes})}
+    begin: dict[str, int] = {}
     rows: list[tuple[str, str, float, int | None, int | None, str]] = []
-    first_valid: dict[str, int] = {}
-    spare = _spare_codes(codes)
-    for k, place in enumerate(rng.permutation(np.flatnonzero(counties["is_district"]))[:N_RENAMED]):
-        year, code = RENAMED_YEARS[k % len(RENAMED_YEARS)], codes[place]
-        rows.append((next(spare[code[:4]]), code, 1.0, None, year - 1, f"county became a district in {year}"))
-        first_valid[code] = year
-        taken.add(code)
-    pairs = _neighbours(counties, taken, rng)
-    for year in MERGED_YEARS[:N_MERGED]:
-        code, _ = next(pairs)
-        rows.append((next(spare[code[:4]]), code, 1.0, None, year - 1, f"merged into its neighbour in {year}"))
-    for year in SPLIT_YEARS[:N_SPLIT]:
-        one, two = next(pairs)
-        gone = next(spare[one[:4]])
-        rows += [(gone, new, share, None, year - 1, f"abolished and split in {year}") for new, share in ((one, 0.55), (two, 0.45))]
-    rows += [(code, code, 1.0, first_valid.get(code), None, "") for code in codes]
-    table = pd.DataFrame(rows, columns=COLUMNS)
-    return table.astype({"valid_from": "Int64", "valid_to": "Int64"})
+    districts = rng.permutation(np.flatnonzero(counties["is_district"].to_numpy()))
+    for place, year in zip(districts, RENAMED_YEARS):
+        begin[codes[place]] = year
+        rows.append((next(spare[codes[place][:4]]), codes[place], 1.0, None, year - 1, f"county became a district in {year}"))
+    pairs = _neighbours(counties, rng)
+    for year in MERGED_YEARS:
+        into, _ = next(pairs)
+        rows.append((next(spare[into[:4]]), into, 1.0, None, year - 1, f"merged into its neighbour in {year}"))
+    for year in SPLIT_YEARS:
+        heirs = next(pairs)
+        gone = next(spare[heirs[0][:4]])
+        rows += [(gone, heir, share, None, year - 1, f"abolished and split in {year}") for heir, share in zip(heirs, SPLIT_SHARES)]
+    rows += [(code, code, 1.0, begin.get(code), None, "") for code in codes]
+    return pd.DataFrame(rows, columns=COLUMNS).astype({"valid_from": float, "valid_to": float})
 
 
-def _spare_codes(codes: Floats) -> dict[str, object]:
-    ...
+def _neighbours(counties: gpd.GeoDataFrame, rng: np.random.Generator) -> Iterator[tuple[str, str]]:
+    """Pairs of neighbouring counties of one city, no districts, none twice."""
+    rural = counties[~counties["is_district"]]
+    codes, shapes = rural["unit_id"].to_numpy(), rural.geometry.to_numpy()
+    first, second = shapely.STRtree(shapes).query(shapes, predicate="touches")
+    used: set[str] = set()
+    for k in rng.permutation(first.size):
+        pair = str(codes[first[k]]), str(codes[second[k]])
+        if pair[0][:4] == pair[1][:4] and not used & set(pair):
+            used |= set(pair)
+            yield pair
+
+
+def raw_statistics(statistics: pd.DataFrame, counties: gpd.GeoDataFrame, shares: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """The statistics as they were printed: in the codes and names of their year.
+
+    Through the crosswalk they are the statistics of the base year again, to the last unit.
+
+    Parameters
+    ----------
+    statistics : DataFrame
+        Index unit_id (base year), column year, then whole numbers that may be summed.
+    counties, shares : DataFrame
+        From `draw_counties` and `draw_crosswalk`.
+
+    Returns
+    -------
+    DataFrame
+        Columns code, name, year and those of `statistics`.
+    """
+    names = dict(zip(counties["unit_id"], counties["name"], strict=True))
+    old = [code for code in shares["code_old"].unique() if code not in names]
+    for code, name in zip(old, county_names(len(names) + len(old), seed)[len(names) :], strict=True):
+        names[code] = f"{name}县"
+    was_county = shares["reason"].str.startswith("county")
+    for code, new in shares.loc[was_county, ["code_old", "code_new"]].itertuples(index=False):
+        names[code] = names[new].removesuffix("区") + "县"
+    blocks = []
+    for year, table in statistics.groupby("year"):
+        block = _undone(table.drop(columns="year"), shares, int(str(year)))
+        block.insert(0, "year", year)
+        blocks.append(block.sort_index())
+    raw = pd.concat(blocks).rename_axis("code").reset_index()
+    raw.insert(1, "name", raw["code"].map(names))
+    return raw
+
+
+def _undone(table: pd.DataFrame, shares: pd.DataFrame, year: int) -> pd.DataFrame:
+    """One year's statistics in the codes of that year."""
+    old = shares[shares["valid_to"] >= year]
+    is_rename = old["reason"].str.startswith("county")
+    block = table.copy()
+    for gone, rows in old[~is_rename].groupby("code_old", sort=False):
+        heirs, share = rows["code_new"].tolist(), rows["share"].to_numpy()[:, None]
+        held = np.floor(GONE_SHARE * (table.loc[heirs].to_numpy() / share).min(axis=0) / WHOLE) * WHOLE
+        block.loc[heirs] = block.loc[heirs].to_numpy() - np.round(share * held)
+        block.loc[str(gone)] = held
+    return block.rename(index=dict(zip(old.loc[is_rename, "code_new"], old.loc[is_rename, "code_old"], strict=True)))

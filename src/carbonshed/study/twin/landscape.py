@@ -42,9 +42,10 @@ EDGE = 0.06
 
 @dataclass(frozen=True)
 class Cover:
-    """How much of each regime a land class covers, in the first and in the last year, and how large its patches are."""
+    """How much of each regime a CLCD code covers, in the first and in the last year, and how large its patches are."""
 
     code: int
+    land_class: str
     patch_km: float
     first: tuple[float, float, float]
     last: tuple[float, float, float]
@@ -56,13 +57,13 @@ class Cover:
 
 CROPLAND = 1
 COVERS = (
-    Cover(5, 1.5, (0.025, 0.020, 0.010), (0.025, 0.020, 0.010)),  # water
-    Cover(8, 1.2, (0.150, 0.040, 0.008), (0.220, 0.060, 0.011)),  # impervious
-    Cover(2, 3.3, (0.100, 0.260, 0.580), (0.130, 0.320, 0.660)),  # forest
-    Cover(3, 1.5, (0.010, 0.020, 0.050), (0.010, 0.020, 0.045)),  # shrub
-    Cover(4, 2.0, (0.030, 0.080, 0.180), (0.030, 0.080, 0.160)),  # grassland
-    Cover(7, 1.2, (0.005, 0.005, 0.020), (0.005, 0.005, 0.015)),  # barren
-    Cover(9, 1.2, (0.010, 0.010, 0.004), (0.008, 0.009, 0.004)),  # wetland
+    Cover(5, "water", 1.5, (0.025, 0.020, 0.010), (0.025, 0.020, 0.010)),
+    Cover(8, "built_up", 1.2, (0.150, 0.040, 0.008), (0.220, 0.060, 0.011)),
+    Cover(2, "forest", 3.3, (0.100, 0.260, 0.580), (0.130, 0.320, 0.660)),
+    Cover(3, "grassland", 1.5, (0.010, 0.020, 0.050), (0.010, 0.020, 0.045)),  # shrub
+    Cover(4, "grassland", 2.0, (0.030, 0.080, 0.180), (0.030, 0.080, 0.160)),
+    Cover(7, "bare", 1.2, (0.005, 0.005, 0.020), (0.005, 0.005, 0.015)),
+    Cover(9, "wetland", 1.2, (0.010, 0.010, 0.004), (0.008, 0.009, 0.004)),
 )
 """In the order in which land is given away; cropland takes the rest. CLCD codes."""
 
