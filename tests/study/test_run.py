@@ -146,6 +146,17 @@ def test_until_stops_and_an_unknown_step_names_the_nearest(small_study):
         cs.Study.open(small_study).run(until="zonse")
 
 
+def test_a_shorter_run_forgets_nothing(finished_study, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(finished_study / "results", copy)
+    cs.Study.open(finished_study).run(copy, until="accounts")
+    assert "flows" in cs.Result.open(copy).tables
+    (copy / "tables" / "zones.parquet").unlink()
+    steps = []
+    cs.Study.open(finished_study).run(copy, progress=lambda fraction, message: steps.append(message.split(":")[0]))
+    assert set(steps) == {"zones", "done"} and verify(copy) == []
+
+
 def test_a_study_of_counties_alone(small_study):
     economy = pd.read_csv(small_study / "counties.csv", dtype={"unit_id": str})
     economy["carbon_source_t"], economy["carbon_sink_t"] = [4e5, 9e5, 3e6, 2e4] * 2, [6e5, 1e5, 5e4, 3e5] * 2

@@ -108,7 +108,8 @@ def zones_step(context: Context) -> StepOutput:
             before = float(rows[quantity].sum())
             row: dict[str, Any] = {"what": f"{quantity}: zones = accounts [t CO2 a-1]", "year": year, "before": before, "after": in_zones}
             output.checks.append({**row, "relative_error": check_conserved(before, in_zones, what=row["what"])})
-    output.choices = {"zoning": {"level": spec.zoning.level, **model.provenance, "quality": model.quality}}
+    level = "grid" if "scale_km" in accounts else "county"
+    output.choices = {"zoning": {"level": level, **model.provenance, "quality": model.quality}}
     return output
 
 

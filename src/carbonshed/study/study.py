@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -270,29 +270,26 @@ class Study:
         store = None if self._is_scenario and out is None else Store(self._folder(out))
         if store:
             store.check_writable()
-        keys = step_keys(steps, self.spec, self.input_files)
-        old = {s["name"]: s for s in store.read_manifest().get("steps", [])} if store else {}
+        keys = step_keys(active(STEPS, self.spec), self.spec, self.input_files)
+        done = _still_valid(store, keys) if store else {}
         tables = StoredTables({}, store)
         context = Context(self.spec, self.input_files, tables)
-        records: list[dict[str, Any]] = []
         for number, step in enumerate(steps):
-            key = keys[step.name]
-            before = old.get(step.name)
-            if store and before and before["key"] == key and _files_there(store, before):
-                tables.know(before["tables"])
-                records.append(before)
+            if step.name in done:
+                tables.know(done[step.name]["tables"])
                 continue
             progress(number / len(steps), step.name)
+            key = keys[step.name]
             output = self._memory.get(key)
             if output is None:
                 context.progress = _within(progress, number, len(steps), step.name)
                 output = run_step(step, context)
                 self._memory[key] = output
             tables.remember(output.tables)
-            records.append(self._record(step.name, key, output, store))
+            done[step.name] = self._record(step.name, key, output, store)
             if store:
-                store.write_manifest(self._manifest(records))
-        manifest = self._manifest(records)
+                store.write_manifest(self._manifest(done, keys))
+        manifest = self._manifest(done, keys)
         if store:
             write_text(store.folder / "study.toml", _study_text(self))
             store.write_manifest(manifest)
@@ -304,8 +301,9 @@ class Study:
         row = {"name": name, "key": key, "seconds": round(output.seconds, 3), "tables": list(output.tables), "files": files}
         return {**row, **output.record()}
 
-    def _manifest(self, records: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    def _manifest(self, done: Mapping[str, dict[str, Any]], order: Iterable[str]) -> dict[str, Any]:
         spec = self.spec
+        records = [done[name] for name in order if name in done]
         choices: dict[str, Any] = {}
         totals: dict[int, dict[str, Any]] = {}
         for record in records:
@@ -331,7 +329,7 @@ class Study:
         stable = {key: value for key, value in content.items() if key not in ("base", "terms", "carbonshed_version")}
         stable["steps"] = [{k: v for k, v in record.items() if k not in ("seconds", "key")} for record in records]
         packages = {name: metadata.version(name) for name in PACKAGES}
-        run = {"steps": list(records), "packages": {"python": platform.python_version(), **packages}, "written": _now()}
+        run = {"steps": records, "packages": {"python": platform.python_version(), **packages}, "written": _now()}
         return {**content, **run, "digest": digest(stable)}
 
 
@@ -343,8 +341,10 @@ def _within(progress: Progress, number: int, count: int, name: str) -> Progress:
     return lambda fraction, message: progress((number + fraction) / count, f"{name}: {message}")
 
 
-def _files_there(store: Store, record: dict[str, Any]) -> bool:
-    return all((store.folder / name).is_file() for name in record["files"])
+def _still_valid(store: Store, keys: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """Records of the steps in the folder whose key has not changed and whose files are there."""
+    records = store.read_manifest().get("steps", [])
+    return {r["name"]: r for r in records if keys.get(r["name"]) == r["key"] and all((store.folder / f).is_file() for f in r["files"])}
 
 
 def _study_text(study: Study) -> str:
