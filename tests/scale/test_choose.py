@@ -141,3 +141,68 @@ def test_what_cannot_be_chosen_from_is_refused() -> None:
         choose_scale(pd.concat([good, good]))
     with pytest.raises(InputError, match="moran_p"):
         choose_scale(good.drop(columns="moran_p"))
+
+
+def ranked(**columns: list[float]) -> pd.DataFrame:
+    return response([0.5, 0.9, 0.8, 0.4]).assign(**columns)
+
+
+def test_consensus_by_hand() -> None:
+    # Ranks of I 2 4 3 1; of 1 - loss 4 3 2 1; of 1 - nugget ratio 1 2 4 3: sums 7, 9, 9, 5: a tie of 12 and 15 km, the finer wins.
+    table = ranked(loss_information=[0.0, 0.1, 0.2, 0.3], nugget_ratio=[0.6, 0.5, 0.1, 0.2])
+    choice = choose_scale(table, rule="consensus")
+    assert choice.scale_km == 12
+    assert choice.criteria == "moran_i 1, loss_information 1, nugget_ratio 1"
+    # Without I 5 5 6 4; without the loss 3 6 7 4; without the nugget ratio 6 7 5 2.
+    assert choice.sensitivity == "without moran_i: 15 km; without loss_information: 15 km; without nugget_ratio: 12 km"
+    assert choice.reason == "mean rank 3.00 of 4 over 3 criteria; leaving out moran_i, loss_information changes it"
+    assert choice.to_frame()["criteria"].item() == choice.criteria
+
+
+def test_weights_of_the_consensus() -> None:
+    table = ranked(loss_information=[0.0, 0.1, 0.2, 0.3], nugget_ratio=[0.6, 0.5, 0.1, 0.2])
+    choice = choose_scale(table, rule="consensus", weights={"moran_i": 1, "nugget_ratio": 2})
+    assert (choice.scale_km, choice.criteria) == (15, "moran_i 1, nugget_ratio 2")
+    assert choose_scale(table, rule="consensus", weights={"moran_i": 1, "loss_information": 0.2}).scale_km == 12
+    with pytest.raises(InputError, match="weights of the consensus"):
+        choose_scale(table, rule="consensus", weights={"moran_z": 1})
+    with pytest.raises(InputError, match="zone_ari"):
+        choose_scale(table, rule="consensus", weights={"moran_i": 1, "zone_ari": 1})
+
+
+def test_consensus_leaves_out_what_is_not_known() -> None:
+    nan = np.nan
+    partly = ranked(loss_information=[0.0, 0.1, 0.2, 0.3], hot_stability=[0.9, 0.7, 0.8, nan], q=[nan] * 4)
+    choice = choose_scale(partly, rule="consensus")
+    assert choice.scale_km == 9  # ranks of I 1 3 2, of 1 - loss 3 2 1, of the stability 3 1 2
+    assert choice.flags[0] == "criteria without values: q"
+    assert "of 3 over 3 criteria" in choice.reason  # the coarsest has no next one, so no rank
+    alone = choose_scale(response([0.5, 0.9, 0.8]), rule="consensus")
+    assert "needs two criteria" in alone.headline
+    ari = choose_scale(ranked(zone_ari=[0.1, 0.2, 0.9, 0.8], q=[0.1, 0.2, 0.5, 0.3]), rule="consensus")
+    assert ari.scale_km == 15
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32), st.integers(3, 5))
+def test_consensus_depends_on_ranks_only_and_takes_a_scale_that_is_best_in_all(seed: int, n: int) -> None:
+    g = np.random.default_rng(seed)
+    table = response(g.random(n).tolist()).assign(loss_information=g.random(n), nugget_ratio=g.random(n), q=g.random(n))
+    choice = choose_scale(table, rule="consensus")
+    bent = table.assign(moran_i=table["moran_i"] ** 3, q=np.log(table["q"] + 1e-3), nugget_ratio=table["nugget_ratio"] * 2 + 1)
+    assert choose_scale(bent, rule="consensus").scale_km == choice.scale_km
+    best = int(g.integers(n))
+    table.loc[best, ["moran_i", "q", "loss_information", "nugget_ratio"]] = [2, 2, -1, -1]
+    sure = choose_scale(table, rule="consensus")
+    assert sure.scale_km == table["scale_km"][best]
+    assert sure.reason.endswith("leaving out any one criterion does not change it")
+
+
+def test_knee_of_local_variance() -> None:
+    scales = np.arange(3.0, 33, 3)
+    table = pd.DataFrame({"year": 2020, "scale_km": scales, "quantity": "carbon_sink", "moran_i": 0.5, "moran_p": 0.002, "cv": 1.0})
+    table = table.assign(loss_information=scales, local_variance=1 - np.exp(-scales / 6))
+    choice = choose_scale(table, rule="knee", knee_of="local_variance")
+    assert (choice.scale_km, choice.reason) == (12, "the knee of the curve of local variance, at 0.865")
+    with pytest.raises(InputError, match="knee_of"):
+        choose_scale(table, rule="knee", knee_of="cv")

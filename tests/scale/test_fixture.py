@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from carbonshed.numerics.autocorrelation import moran_i
+from carbonshed.scale.blocks import block_sums
 from carbonshed.scale.choose import choose_scale
-from carbonshed.scale.response import block_sums, scale_response
+from carbonshed.scale.response import scale_response
 from carbonshed.spatial.neighbours import lattice_neighbours
 
 N, LENGTH, NOISE = 540, 60.0, 5.0

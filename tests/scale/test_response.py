@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from libpysal.weights import lat2W
 
 from carbonshed.checks import DataWarning, InputError
-from carbonshed.scale.response import block_sums, scale_response
+from carbonshed.scale.blocks import block_sums
+from carbonshed.scale.response import scale_response
 
 SCALES = [1, 2, 3, 4, 6, 8]
 

@@ -2,8 +2,9 @@ import tomllib
 
 import pytest
 
+from carbonshed.accounting.carbon_sinks import CROPLAND_OF_SINK
 from carbonshed.checks import InputError
-from carbonshed.study.config import CROPLAND_OF_SINK, parse_spec, read_spec
+from carbonshed.study.config import parse_spec, read_spec
 from carbonshed.study.toml_text import to_toml
 
 COUNTIES = {"boundaries": "c.gpkg", "id": "unit_id", "table": "c.csv"}

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
+
 from carbonshed.accounting.carbon_sinks import CROPLAND_OF_SINK
 from carbonshed.accounting.classes import Flow, LandArea, flow_from_classes
 from carbonshed.accounting.coefficients import CoefficientSet, load_coefficients
-from carbonshed.checks import choose
+from carbonshed.checks import choose, examples, refuse
+
+DENSEST = 1e6
+"""t CO2 km-2 a-1. Cities emit up to some 10^5; no county or province comes near a million, so a total above it is in another unit."""
 
 
 def direct_source(
@@ -61,3 +66,41 @@ def direct_source(
         "unverified": ", ".join(chosen.unverified),
     }
     return source
+
+
+def check_emission_density(totals: pd.Series, area_km2: pd.Series, *, where: str) -> None:
+    """Refuse totals that no place can emit: more than 10^6 t CO2 a-1 on a km2, the mark of a factor 10^3, 10^4 or 10^6 in the unit.
+
+    Parameters
+    ----------
+    totals : Series
+        t CO2 a-1, index `unit_id`, which may repeat over years.
+    area_km2 : Series
+        Area of each unit in km2, index `unit_id`; units without an area are not judged.
+    where : str
+        What the totals come from, for the message.
+
+    Raises
+    ------
+    InputError
+        ``implausible_emission``; the message names the densest units.
+
+    Notes
+    -----
+    A guard of the project: Singapore, Macao and Hong Kong emit some 10^4 to 10^5 t CO2 km-2 a-1.
+
+    Examples
+    --------
+    >>> check_emission_density(pd.Series({"A": 5e6}), pd.Series({"A": 1000.0}), where="emissions.csv")
+    """
+    areas = area_km2.reindex(totals.index).to_numpy(dtype=float)
+    density = pd.Series(totals.to_numpy(dtype=float) / areas, index=totals.index)
+    bad = density[(density > DENSEST) & (areas > 0)].sort_values(ascending=False)
+    if len(bad):
+        raise refuse(
+            "implausible_emission",
+            expected=f"at most {DENSEST:g} t CO2 a-1 on a km2",
+            got=examples(f"{unit}: {value:.3g}" for unit, value in bad.items()),
+            where=where,
+            fix="Check the unit: gas per m3 against 10^4 m3, kg against t, t per cell against t per km2.",
+        )

@@ -192,6 +192,14 @@ def _row(values: Mapping[str, Any], name: str) -> Coefficient:
         raise refuse("missing_key", expected=f"keys {', '.join(missing)}", got=f"keys {', '.join(values)}", where=where, fix="Add them.")
     choose(str(values["land_class"]), land_classes(), where=f"{where}: land_class")
     choose(str(values["side"]), ("source", "sink"), where=f"{where}: side")
+    if is_stock_unit(str(values["unit"])):
+        raise refuse(
+            "stock_not_flow",
+            expected="a yearly flow per area, e.g. 't C ha-1 a-1'",
+            got=f"{values['unit']!r}, a carbon stock",
+            where=where,
+            fix="A stock is never added to or compared with a flow: give its change per year, or a flux coefficient.",
+        )
     if "flow per area" not in unit(str(values["unit"])).dimension:
         raise refuse("not_per_area", expected="a flow per area", got=repr(values["unit"]), where=where, fix="Use e.g. 't C ha-1 a-1'.")
     row = Coefficient(**values)
@@ -204,6 +212,18 @@ def _row(values: Mapping[str, Any], name: str) -> Coefficient:
             fix="Drop the sign and say side = 'source' or side = 'sink'.",
         )
     return row
+
+
+def is_stock_unit(name: str) -> bool:
+    """Whether a unit is an amount of carbon (per area or not) without "per year": a stock, which no flow is.
+
+    Examples
+    --------
+    >>> is_stock_unit("t C ha-1"), is_stock_unit("t C ha-1 a-1"), is_stock_unit("t ha-1")
+    (True, False, False)
+    """
+    parts = name.split()
+    return bool({"C", "CO2"} & set(parts)) and not {"a-1", "yr-1", "year-1"} & set(parts)
 
 
 def _known_keys(content: Mapping[str, Any], allowed: tuple[str, ...] | list[str], *, where: str) -> None:

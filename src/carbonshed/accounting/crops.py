@@ -31,6 +31,15 @@ def crop_coefficients() -> dict[str, float]:
     return {crop: row["carbon_fraction"] * (1 - row["water"]) / row["harvest"] for crop, row in _tables()["crop"].items()}
 
 
+def farm_inputs() -> tuple[str, ...]:
+    """Names of the farm inputs that have a coefficient.
+
+    >>> farm_inputs()[:2]
+    ('fertiliser', 'pesticide')
+    """
+    return tuple(_tables()["farm_input"])
+
+
 def crop_uptake(yields: pd.DataFrame | xr.DataArray) -> pd.Series | xr.DataArray:
     """Carbon uptake of crops, ``U = sum_c CF_c * Y_c * (1 - W_c) / H_c * 44/12``, t CO2 a-1.
 

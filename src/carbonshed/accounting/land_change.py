@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from carbonshed.accounting.coefficients import CoefficientSet, load_coefficients
-from carbonshed.checks import choose, examples, refuse
+from carbonshed.checks import choose, examples, refuse, warn
 
 FROM, TO = "from_class", "to_class"
 
@@ -114,12 +114,70 @@ def class_changes(land_change: xr.DataArray) -> pd.DataFrame:
         areas = change.values[place]
         stayed = np.diag(areas)
         old, new = areas.sum(axis=1), areas.sum(axis=0)
-        gain, loss = new - stayed, old - stayed
+        moved = areas - np.diag(stayed)
+        gain, loss = moved.sum(axis=0), moved.sum(axis=1)
         row = {"period": str(label), "land_class": classes, "area_from": old, "area_to": new, "stayed": stayed, "gain": gain, "loss": loss}
         row |= {"net_change": gain - loss, "swap": 2 * np.minimum(gain, loss)}
         row["dynamic_degree"] = dynamic_degree(pd.Series(old), pd.Series(new), years=float(years[place])).to_numpy()
         tables.append(pd.DataFrame(row))
     return pd.concat(tables, ignore_index=True)
+
+
+def change_noise(land_change: xr.DataArray, *, lasting: Sequence[str] = ("built_up",), limit: float = 0.05) -> pd.DataFrame:
+    """Signs that change between two maps is error of classification: exchange that cancels, and loss of classes that last.
+
+    Parameters
+    ----------
+    land_change : DataArray
+        As in `class_changes`.
+    lasting : sequence of str
+        Classes that in truth are hardly ever left.
+    limit : float
+        Share of their old area that may leave them unsaid.
+
+    Returns
+    -------
+    DataFrame
+        One row a period: period, changed [km2], changed_share (of all area), swap_share (``sum_a swap_a / sum_a (gain_a + loss_a)``), left
+        [km2 that left the lasting classes], left_share (of their old area), is_noisy (left_share above `limit`).
+
+    Raises
+    ------
+    InputError
+        As in `class_changes`; for an unknown class.
+
+    Warns
+    -----
+    DataWarning
+        Naming the periods that are noisy.
+
+    Notes
+    -----
+    A sign, not a proof, and no correction: areas by class of independently classified maps should not be differenced at all.
+
+    Examples
+    --------
+    >>> areas = xr.DataArray([[6.0, 0.0], [0.04, 3.96]], dims=("from_class", "to_class"))
+    >>> areas = areas.assign_coords(from_class=["forest", "built_up"], to_class=["forest", "built_up"], year_from=2000, year_to=2010)
+    >>> change_noise(areas.expand_dims(period=["2000-2010"]))[["left_share", "is_noisy"]].values.tolist()
+    [[0.01, False]]
+    """
+    rows = []
+    for period, table in class_changes(land_change).groupby("period", sort=False):
+        for name in lasting:
+            choose(name, table["land_class"], where="lasting")
+        changed, moved = float(table["loss"].sum()), float((table["gain"] + table["loss"]).sum())
+        kept = table[table["land_class"].isin(list(lasting))]
+        total, old, left = float(table["area_from"].sum()), float(kept["area_from"].sum()), float(kept["loss"].sum())
+        row = {"period": period, "changed": changed, "changed_share": changed / total if total > 0 else np.nan}
+        row |= {"swap_share": float(table["swap"].sum()) / moved if moved > 0 else np.nan, "left": left}
+        rows.append(row | {"left_share": left / old if old > 0 else np.nan, "is_noisy": old > 0 and left / old > limit})
+    result = pd.DataFrame(rows)
+    noisy = result[result["is_noisy"]]
+    if len(noisy):
+        said = examples(f"{100 * share:.3g} % in {period}" for period, share in zip(noisy["period"], noisy["left_share"]))
+        warn(f"land change reads as classification noise: {', '.join(lasting)} lost, of its old area, {said}.")
+    return result
 
 
 def dynamic_degree(area_from: pd.Series, area_to: pd.Series, *, years: float) -> pd.Series:

@@ -39,6 +39,9 @@ INDICATORS = {
 }
 """What is measured in the protecting area, as far as the accounts hold it."""
 
+NOT_ADDITIVE = ("normalised_mean", "normalised_composite")
+"""Forms of the revision that pay more where the map is cut finer: they rank, but must not set budgets."""
+
 Practice = Mapping[tuple[int | None, str | None, str | None], Mapping[str, Any]]
 
 POLICY_ZONES = ("payment", "balanced", "recipient")
@@ -292,7 +295,9 @@ def _indicator(account: Mapping[str, Any], name: str) -> float | None:
 def _duties(sheet: _Sheet, pair: _Pair, terms: AgreementTerms) -> None:
     zone = pair.zone["recipient"]
     sheet.add("duties", "policy_line", zone if zone in POLICY_ZONES else "recipient", status="default")
-    sheet.add("duties", "use_of_funds", "article_17", status="default")
+    if zone in POLICY_ZONES and zone != "recipient":
+        sheet.add("duties", "zone_conflict", str(zone))
+    sheet.add("duties", "use_of_funds", "article_17", status="given")
     sheet.add("duties", "specific_duties", terms.duties, status="given")
 
 
@@ -343,12 +348,14 @@ def _other(
         ("recipient_before", recipient, "receivable_before"),
         ("recipient_after", recipient, "receivable"),
         ("payer_cap", payer, "payable_cap"),
-        ("payer_upper_level", payer, "payable_upper_level"),
+        ("payer_upper_level", payer if "payable_cap" in payer else {}, "payable_upper_level"),
     ):
         if column in row:
             sheet.add("other", entry, row[column], unit="yuan a-1")
     if "is_capped" in payer:
         sheet.add("other", "cap_binds", bool(payer["is_capped"]) if "payable_cap" in payer else "no_cap_known")
+    if provenance.get("revision") in NOT_ADDITIVE:
+        sheet.add("other", "not_additive", str(provenance["revision"]))
     if price is not None and pair.year is not None:
         sheet.add("other", "price_illustrative", price.is_illustrative(pair.year))
     known = practice.get((pair.year, payer.get("province"), recipient.get("province")))
@@ -356,7 +363,7 @@ def _other(
         for entry, column in (("modelled_between_provinces", "modelled"), ("actual_between_provinces", "actual")):
             sheet.add("other", entry, known[column], unit="yuan a-1")
         sheet.add("other", "modelled_over_actual", known["modelled_over_actual"], unit="1")
-        sheet.add("other", "actual_scheme", f"{known['scheme']}: {known['citation']}")
+        sheet.add("other", "actual_scheme", known["citation"])
     sheet.add("other", "uncertainty", terms.uncertainty, status="given")
     for key, value in provenance.items():
         sheet.add("other", f"provenance.{key}", value)

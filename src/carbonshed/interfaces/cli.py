@@ -168,7 +168,7 @@ def export(
     result: ResultPath,
     *,
     formats: Annotated[str, typer.Option("--format", help="Comma-separated: gpkg, xlsx, csv, cog, qml.")] = "gpkg",
-    out: Annotated[Path | None, typer.Option("--out", help="Folder; default: the result folder.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder; default: exports, rasters and styles in the result folder.")] = None,
     as_json: Json = False,
     lang: Lang = "en",
 ) -> None:

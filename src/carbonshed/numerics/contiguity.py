@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components, dijkstra
+from scipy.sparse.csgraph import breadth_first_order, connected_components, dijkstra, minimum_spanning_tree
 
 from carbonshed.checks import refuse
 
@@ -50,7 +50,8 @@ def contiguous_regions(
 
     Ward's method along links: the two neighbouring regions a, b merge whose joining costs least, ``W_a W_b / (W_a + W_b) |m_a - m_b|^2``
     with W the sum of weights and m the mean; first only where one of the two has fewer than `min_size` things, then any, until
-    `regions` are left. Then border things move to the neighbouring region where the sum of squares falls most, as long as
+    `regions` are left. Where joining the small ones left fewer, regions are cut along a minimum spanning tree, the best cut first, into
+    parts of at least `min_size`. Then border things move to the neighbouring region where the sum of squares falls most, as long as
     their own region stays connected and is not below `min_size`, until none is left to move.
 
     Parameters
@@ -59,7 +60,8 @@ def contiguous_regions(
     neighbours : csr_array (n, n)
         Links, taken both ways; weights of links do not count.
     regions : int
-        Number over all components of the graph; there are more where it has more components, and fewer where `min_size` allows no more.
+        Number over all components of the graph; there are more where it has more components, and fewer where no tree can be cut into
+        parts of at least `min_size`.
     min_size : int
         Least number of things in a region.
     weights : array_like of float, shape (n,), optional
@@ -104,7 +106,7 @@ def contiguous_regions(
     inner.sort_indices()
     start, near = inner.indptr.astype(np.int64), inner.indices.astype(np.int64)
     values, own = data[large] - data[large].mean(axis=0), heavy[large]
-    merged = _agglomerate(start, near, values, own, regions, min_size)
+    merged = _split_up(inner, values, own, _agglomerate(start, near, values, own, regions, min_size), regions, min_size)
     total = _within(values, np.zeros(len(values), dtype=np.int64), own)
     moves = _move_borders(start, near, values, own, merged, min_size, GAIN * total) if border_moves and total > 0 else 0
     labels[large] = _by_first_member(merged)
@@ -149,23 +151,39 @@ def _join_cost(weight: Floats, total: Floats, a: int, b: int) -> float:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator, unused-ignore]
+def _joins(start: Integers, near: Integers, weight: Floats, total: Floats) -> Any:
+    """Heap of the costs of joining each pair of neighbours."""
+    heap: Any = [(0.0, 0, 0) for _ in range(0)]
+    for a in range(start.size - 1):
+        for q in range(start[a], start[a + 1]):
+            if a < near[q]:
+                heap.append((_join_cost(weight, total, a, near[q]), a, near[q]))
+    heapq.heapify(heap)
+    return heap
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator, unused-ignore]
+def _now(into: Integers, region: int) -> Any:
+    """The region that an old id belongs to now; halves the way to it."""
+    while into[region] != region:
+        into[region] = into[into[region]]
+        region = into[region]
+    return region
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator, unused-ignore]
 def _agglomerate(start: Integers, near: Integers, x: Floats, weights: Floats, regions: int, min_size: int) -> Integers:
     """Region of each thing by Ward's method along links; a merge makes a new id, and entries of old ids are skipped."""
     n, features = x.shape
     weight, size, total = np.zeros(2 * n), np.zeros(2 * n, np.int64), np.zeros((2 * n, features))
     weight[:n], size[:n] = weights, 1
     links = [np.empty(0, np.int64) for _ in range(2 * n)]
-    heap = [(0.0, 0, 0) for _ in range(0)]
     for a in range(n):
         total[a] = weights[a] * x[a]
         links[a] = near[start[a] : start[a + 1]]
-    for a in range(n):
-        for b in links[a]:
-            if a < b:
-                heap.append((_join_cost(weight, total, a, b), a, b))
-    heapq.heapify(heap)
+    heap = _joins(start, near, weight, total)
     into, seen = np.arange(2 * n), np.full(2 * n, -1, np.int64)
-    later = [(0.0, 0, 0) for _ in range(0)]
+    later: Any = [(0.0, 0, 0) for _ in range(0)]
     left, new, small_first = n, n, min_size > 1
     while small_first or left > regions:
         if len(heap) == 0:
@@ -186,10 +204,7 @@ def _agglomerate(start: Integers, near: Integers, x: Floats, weights: Floats, re
         around, found = np.empty(links[a].size + links[b].size, np.int64), 0
         for member in (a, b):
             for old in links[member]:
-                other = old
-                while into[other] != other:  # the region that an old id belongs to now; halves the way to it
-                    into[other] = into[into[other]]
-                    other = into[other]
+                other = _now(into, old)
                 if other != new and seen[other] != new:
                     seen[other] = new
                     around[found] = other
@@ -199,13 +214,53 @@ def _agglomerate(start: Integers, near: Integers, x: Floats, weights: Floats, re
         links[a], links[b] = links[new][:0], links[new][:0]
         left -= 1
         new += 1
-    labels = np.empty(n, np.int64)
-    for v in range(n):
-        other = v
-        while into[other] != other:
-            other = into[other]
-        labels[v] = other
+    return np.array([_now(into, v) for v in range(n)])
+
+
+def _split_up(links: csr_array, x: Floats, weights: Floats, labels: Integers, regions: int, min_size: int) -> Integers:
+    """Labels with the best tree cuts made, until there are `regions` or none can be cut."""
+    labels = _by_first_member(labels)
+    count = int(labels.max()) + 1
+    cuts: dict[int, tuple[float, Integers]] = {}
+    while count < regions:
+        for region in range(count):
+            if region not in cuts:
+                members = np.flatnonzero(labels == region)
+                cuts[region] = _best_cut(csr_array(links[members][:, members]), x[members], weights[members], min_size)
+        best = max(cuts, key=lambda region: (cuts[region][0], -region))
+        gain, part = cuts.pop(best)
+        if gain < 0:
+            break
+        labels[np.flatnonzero(labels == best)[part]] = count
+        count += 1
     return labels
+
+
+def _best_cut(links: csr_array, x: Floats, weights: Floats, min_size: int) -> tuple[float, Integers]:
+    """Fall of the sum of squares by the best cut of a minimum spanning tree into parts of at least `min_size`, and one part; -1: none."""
+    n = len(x)
+    if n < 2 * min_size:
+        return -1.0, np.empty(0, dtype=np.int64)
+    edges = links.tocoo()
+    apart = ((x[edges.row] - x[edges.col]) ** 2).sum(axis=1) + 1.0  # a link of no length would be no link; the tree is the same
+    tree = minimum_spanning_tree(csr_array((apart, (edges.row, edges.col)), shape=links.shape))
+    order, above = breadth_first_order(tree, 0, directed=False)
+    size, heavy, total = np.ones(n, dtype=np.int64), weights.copy(), weights[:, None] * x
+    for v in order[:0:-1]:  # of the subtree below and with each
+        size[above[v]] += size[v]
+        heavy[above[v]] += heavy[v]
+        total[above[v]] += total[v]
+    lower = order[1:]
+    able = lower[(size[lower] >= min_size) & (n - size[lower] >= min_size)]
+    if not able.size:
+        return -1.0, np.empty(0, dtype=np.int64)
+    rest = heavy[0] - heavy[able]
+    gap = total[able] / heavy[able][:, None] - (total[0] - total[able]) / rest[:, None]
+    gain = heavy[able] * rest / heavy[0] * (gap**2).sum(axis=1)
+    top, below = able[gain.argmax()], np.zeros(n, dtype=bool)
+    for v in order:
+        below[v] = v == top or (v != 0 and below[above[v]])
+    return float(gain.max()), np.flatnonzero(below)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator, unused-ignore]
@@ -247,9 +302,7 @@ def _squared_gap(weight: Floats, total: Floats, region: int, x: Floats, v: int) 
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator, unused-ignore]
-def _move_borders(
-    start: Integers, near: Integers, x: Floats, weights: Floats, labels: Integers, min_size: int, tolerance: float
-) -> int:
+def _move_borders(start: Integers, near: Integers, x: Floats, weights: Floats, labels: Integers, min_size: int, tolerance: float) -> int:
     """Move border things, in their order and until none moves, where the sum of squares falls; changes `labels`; number of moves."""
     n, features = x.shape
     weight, size, total = np.zeros(2 * n), np.zeros(2 * n, np.int64), np.zeros((2 * n, features))
@@ -268,7 +321,7 @@ def _move_borders(
             best, target = tolerance, -1
             for q in range(start[v], start[v + 1]):
                 b = labels[near[q]]
-                if b == a or b == target:
+                if b in (a, target):
                     continue
                 gain = freed - weight[b] * w / (weight[b] + w) * _squared_gap(weight, total, b, x, v)
                 if gain > best:

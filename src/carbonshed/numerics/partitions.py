@@ -43,13 +43,15 @@ def contingency(first: ArrayLike, second: ArrayLike, *, weights: ArrayLike | Non
     heavy = np.ones(one.size) if weights is None else np.asarray(weights, dtype=np.float64).ravel()
     if not one.size == two.size == heavy.size:
         got = f"{one.size}, {two.size} and {heavy.size}"
-        raise refuse("different_lengths", expected="partitions and weights of the same things", got=got, where="partitions", fix="Align them.")
+        raise refuse(
+            "different_lengths", expected="partitions and weights of the same things", got=got, where="partitions", fix="Align them."
+        )
     if not (np.isfinite(heavy).all() and (heavy >= 0).all()):
         raise refuse("negative_weight", expected="finite weights, 0 or more", got="others", where="weights", fix="Give areas.")
     rows, row = np.unique(one, return_inverse=True)
     columns, column = np.unique(two, return_inverse=True)
     table = np.bincount(row.ravel() * columns.size + column.ravel(), weights=heavy, minlength=rows.size * columns.size)
-    return table.reshape(rows.size, columns.size)
+    return np.asarray(table, dtype=np.float64).reshape(rows.size, columns.size)
 
 
 def adjusted_rand_index(table: Floats, *, pairs: str = "things") -> float:

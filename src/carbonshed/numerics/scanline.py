@@ -1,4 +1,4 @@
-"""Which pixels polygons cover, row by row, and the sums of a categorical raster over them. No raster of zones is made.
+"""Which pixels polygons cover, row by row, and the sums of a categorical or continuous raster over them. No raster of zones is made.
 
 Everything is in pixel coordinates: x = column and y = row, growing right and down; pixel (r, c) is the square [c, c + 1] x [r, r + 1].
 
@@ -146,6 +146,27 @@ def add_spans(
     _add_spans(block, spans.pointer, spans.zone, spans.first, spans.end, spans.share, weights, sums, counts, totals)
 
 
+def add_values(block: FloatArray, spans: Spans, weights: FloatArray, sums: FloatArray, extremes: FloatArray) -> None:
+    """Add the values of a strip of a continuous raster to the tables, zone by zone; what is not finite holds no data and is left out.
+
+        sums[z] += (sum share v, sum share w v, sum share w, sum share)
+
+    Parameters
+    ----------
+    block : array (rows, width)
+        Value of each pixel; NaN where there is none.
+    spans : Spans
+        Of the same rows.
+    weights : array (rows, 1) or (rows, width)
+        Weight of a pixel (its area), by row or pixel by pixel.
+    sums : array (zones, 4)
+        Changed in place: values, weighted values, weights, and pixels with data.
+    extremes : array (2,)
+        Changed in place: least and largest value inside the zones.
+    """
+    _add_values(block, spans.pointer, spans.zone, spans.first, spans.end, spans.share, weights, sums, extremes)
+
+
 @njit(cache=True, nogil=True)
 def _centre_spans(x0, y0, x1, y1, zone, top, bottom, width):  # type: ignore[no-untyped-def]
     n_rows = bottom - top
@@ -288,3 +309,27 @@ def _add_spans(block, pointer, zone, first, end, share, weights, sums, counts, t
                         counts[z, k] += part * n
                     for lane in range(4):
                         lanes[lane, k] = 0
+
+
+@njit(cache=True, nogil=True)
+def _add_values(block, pointer, zone, first, end, share, weights, sums, extremes):  # type: ignore[no-untyped-def]
+    by_pixel = weights.shape[1] > 1
+    for r in range(block.shape[0]):
+        for s in range(pointer[r], pointer[r + 1]):
+            value, weighted, weight, pixels = 0.0, 0.0, 0.0, 0.0
+            for j in range(first[s], end[s]):
+                v = block[r, j]
+                if not np.isfinite(v):
+                    continue
+                w = weights[r, j] if by_pixel else weights[r, 0]
+                value += v
+                weighted += w * v
+                weight += w
+                pixels += 1.0
+                extremes[0] = min(extremes[0], v)
+                extremes[1] = max(extremes[1], v)
+            z, part = zone[s], share[s]
+            sums[z, 0] += part * value
+            sums[z, 1] += part * weighted
+            sums[z, 2] += part * weight
+            sums[z, 3] += part * pixels

@@ -22,8 +22,10 @@ SHAPES: dict[str, Callable[[Floats], Floats]] = {
 }
 """Rise of each model from 0 to 1 against ``u = h / a``: a is where it is 1 (spherical) or 0.95 (the others)."""
 
-ZOOMS, CANDIDATES = 5, 40
+ZOOMS, CANDIDATES = 4, 40
 """The range is sought among so many candidates, so many times around the best one."""
+
+STEPS = np.linspace(0, 1, CANDIDATES)
 
 
 class Semivariogram(NamedTuple):
@@ -110,7 +112,7 @@ def lattice_semivariogram(rows: ArrayLike, cols: ArrayLike, values: ArrayLike, *
     held = number > 0
     lag = np.bincount(group, weights=pairs[once] * distance[once])[held] / number[held]
     gamma = np.maximum(np.bincount(group, weights=sums[once])[held], 0) / (2 * number[held])
-    return Semivariogram(lag, gamma, number[held])
+    return Semivariogram(lag, gamma, number[held].astype(np.float64))
 
 
 def _pair_sums(
@@ -180,12 +182,12 @@ def _fit(name: str, lag: Floats, gamma: Floats, weight: Floats) -> VariogramMode
     """Best nugget, partial sill and range of one model."""
     low, high = 2 * lag[0], lag[-1]
     for _ in range(ZOOMS):
-        candidates = np.geomspace(low, high, CANDIDATES)
+        candidates = low * (high / low) ** STEPS
         nugget, sill, error = _linear_parts(SHAPES[name](lag / candidates[:, None]), gamma, weight)
         best = int(np.argmin(error))
         low, high = candidates[max(best - 1, 0)], candidates[min(best + 1, CANDIDATES - 1)]
     reach = float(candidates[best])
-    bounded = bool(reach < lag[-1] * (1 - 1e-6) and sill[best] > 0)
+    bounded = bool(reach < lag[-1] * (1 - 1e-3) and sill[best] > 0)
     return VariogramModel(name, float(nugget[best]), float(sill[best]), reach, float(error[best]), bounded)
 
 

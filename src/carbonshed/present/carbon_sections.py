@@ -69,8 +69,8 @@ def accounts_section(result: ResultFolder, words: Words) -> Section:
         "cropland_mode": words.get("cropland_mode", choices.get("cropland_mode", UNKNOWN)),
     }
     section.blocks.append(Text(words("text.accounts" if "allocation" in choices else "text.accounts_table", **options)))
-    section.blocks.append(Figures(("net_map",)))
     section.blocks.append(Figures(("source_map", "sink_map")))
+    section.blocks.append(Figures(("net_map",)))
     beside = _coefficient_sink(result, words)
     if beside:
         section.blocks.append(Note(beside))

@@ -81,7 +81,7 @@ def _held(result: ResultFolder) -> list[str]:
 def _plain(table: pd.DataFrame) -> pd.DataFrame:
     """A table without shapes, lists as text."""
     flat = pd.DataFrame(table.drop(columns="geometry", errors="ignore"))
-    for column in flat.select_dtypes("object"):
+    for column in [name for name in flat if flat[name].dtype == object]:
         flat[column] = [", ".join(map(str, value)) if isinstance(value, list | tuple | np.ndarray) else value for value in flat[column]]
     return flat
 

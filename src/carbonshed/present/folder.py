@@ -180,6 +180,14 @@ class ResultFolder:
         return gpd.GeoSeries(unions, crs=counties.crs)
 
     @cached_property
+    def land(self) -> Any:
+        """The region as one shape: of the provinces, else of the cells."""
+        if self.provinces is not None:
+            return shapely.union_all(self.provinces.to_numpy())
+        table = self.cells if self.cells is not None else self.geo("zones")
+        return shapely.union_all(table.drop_duplicates("unit_id").geometry.to_numpy())
+
+    @cached_property
     def bounds(self) -> tuple[float, float, float, float]:
         """West, south, east, north of the region in the CRS of the maps."""
         shapes = self.counties if self.counties is not None else self.cells

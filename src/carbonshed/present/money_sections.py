@@ -70,7 +70,7 @@ def _settings(result: ResultFolder, words: Words) -> dict[str, str]:
         "ability": words.get("ability", choices.get("ability", UNKNOWN)),
         "closure": words.get("closure", choices.get("closure", UNKNOWN)),
         "district": words.get("district", choices.get("district_mode", UNKNOWN)),
-        "cap": words("yes_no.cap_share", share=percent(float(cap))) if cap else words("yes_no.cap_none"),
+        "cap": words("cap.share", share=percent(float(cap))) if cap else words("cap.none"),
     }
 
 

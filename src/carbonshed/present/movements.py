@@ -184,8 +184,6 @@ def _track(panel: Any, spots: gpd.GeoSeries, years: list[int], colour: str, dash
     panel.set_xlim(middle_x - room / 2, middle_x + room / 2)
     panel.set_ylim(middle_y - room * shape / 2, middle_y + room * shape / 2)
     panel.set_axis_on()
-    panel.set_xticks([])
-    panel.set_yticks([])
     for spine in panel.spines.values():
         spine.set(visible=True, edgecolor=BORDER)
     bar = nice_length(room / 3)

@@ -31,6 +31,12 @@ GAP_IN = 0.10
 LEGEND_ROW_IN = 0.185
 SIDE_LEGEND_IN = 1.62
 MAX_PANEL_IN = 6.6
+FREE_CORNER = 0.12
+"""A corner of the map is free for the scale bar where the region covers at most this share of it."""
+
+STRIP = 0.14
+"""Height of the strip below the map that holds the scale bar otherwise, as a share of the size of the map."""
+
 MANY_SHAPES = 3000
 """Above this many shapes a PDF holds the map as a picture: else it would be slow to open."""
 
@@ -71,13 +77,12 @@ def map_plate(
         Width of the figure on paper; a single wide panel may come out narrower.
     """
     west, south, east, north = extent(result)
-    aspect = (north - south) / (east - west)
-    count = len(panel_titles)
-    beside = count == 1 and width_mm > 120
+    count, beside = len(panel_titles), len(panel_titles) == 1 and width_mm > 120
     columns = {1: 1, 2: 2, 4: 2}.get(count, 3)
     rows = -(-count // columns)
     usable = width_mm * MM - 2 * MARGIN_IN - (SIDE_LEGEND_IN if beside else 0.0)
-    panel_height = min((usable - (columns - 1) * GAP_IN) / columns * aspect, MAX_PANEL_IN / (1 if rows == 1 else rows))
+    aspect = (north - south) / (east - west)
+    panel_height = min((usable - (columns - 1) * GAP_IN) / columns * aspect, MAX_PANEL_IN / rows)
     panel_width = panel_height / aspect
     width = 2 * MARGIN_IN + panel_width + SIDE_LEGEND_IN if beside else width_mm * MM
     legend_columns = 1 if beside else _columns_that_fit(handles, usable)
@@ -92,23 +97,26 @@ def map_plate(
         row, column = divmod(place, columns)
         x, y = left + column * (panel_width + GAP_IN), foot + (rows - 1 - row) * (panel_height + head + GAP_IN)
         panel = figure.add_axes((x / width, y / height, panel_width / width, panel_height / height))
+        panel.set(xticks=[], yticks=[], xlim=(west, east), ylim=(south, north), aspect="equal", title=panel_title if count > 1 else "")
         panel.set_axis_off()
-        panel.set_xlim(west, east)
-        panel.set_ylim(south, north)
-        panel.set_aspect("equal")
-        if count > 1:
-            panel.set_title(panel_title, fontsize=8.5, color=INK, pad=3)
         panels.append(panel)
     write_title(figure, title, subtitle)
-    if beside:
-        at = ((MARGIN_IN + panel_width + 0.06) / width, (foot + 0.5 * panel_height) / height)
-        figure.legend(handles=list(handles), loc="center left", bbox_to_anchor=at, title=legend_title, alignment="left",
-                      title_fontsize=8, handlelength=1.8, handleheight=1.1, labelspacing=0.55)  # fmt: skip
-    elif handles:
-        figure.legend(handles=list(handles), loc="lower center", bbox_to_anchor=(0.5, 0.05 / height), ncols=legend_columns,
-                      title=legend_title, title_fontsize=7.5, handlelength=1.8, handleheight=1.0, columnspacing=1.2,
-                      labelspacing=0.35, borderaxespad=0.0)  # fmt: skip
+    at = ((MARGIN_IN + panel_width + 0.06) / width, (foot + 0.5 * panel_height) / height) if beside else (0.5, 0.05 / height)
+    _legend(figure, handles, legend_title, at, legend_columns, beside=beside)
     return Plate(figure, panels)
+
+
+def _legend(figure: Figure, handles: Sequence[Any], title: str, at: tuple[float, float], columns: int, *, beside: bool) -> None:
+    """One legend for all panels: a column beside a single wide panel, rows below otherwise."""
+    if not handles:
+        return
+    style: dict[str, Any] = {"handlelength": 1.8, "title": title, "bbox_to_anchor": at, "ncols": columns}
+    if beside:
+        style |= {"loc": "center left", "alignment": "left", "title_fontsize": 8, "handleheight": 1.1, "labelspacing": 0.55}
+    else:
+        style |= {"loc": "lower center", "title_fontsize": 7.5, "handleheight": 1.0, "columnspacing": 1.2, "labelspacing": 0.35}
+        style |= {"borderaxespad": 0.0}
+    figure.legend(handles=list(handles), **style)
 
 
 def _columns_that_fit(handles: Sequence[Any], width_in: float) -> int:
@@ -129,10 +137,23 @@ def write_title(figure: Figure, title: str, subtitle: str) -> None:
 
 
 def extent(result: ResultFolder) -> tuple[float, float, float, float]:
-    """Bounds of the region with a small margin; a region without width gets one."""
+    """Bounds of a map: the region with a small margin, and a strip below it for the scale bar where no corner is free."""
+    west, south, east, north = _padded(result)
+    _, covered = _emptiest_corner(result)
+    return west, south - (STRIP * _size(result) if covered > FREE_CORNER else 0.0), east, north
+
+
+def _padded(result: ResultFolder) -> tuple[float, float, float, float]:
+    """Bounds of the region with a margin; a region without width gets one."""
     west, south, east, north = result.bounds
     pad = 0.02 * max(east - west, north - south, 1.0)
     return west - pad, south - pad, east + pad, north + pad
+
+
+def _size(result: ResultFolder) -> float:
+    """One length for the size of the map, whether it is wide or tall."""
+    west, south, east, north = _padded(result)
+    return float(np.sqrt((east - west) * (north - south)))
 
 
 def outlines(shapes: Shapes) -> list[Outline]:
@@ -199,37 +220,37 @@ def borders(panel: Any, result: ResultFolder, *, counties: bool = False) -> None
 
 
 def furniture(panel: Any, result: ResultFolder, words: Words) -> None:
-    """Scale bar and north arrow, in the emptiest corner of the map; no bar where the CRS is not in metres."""
-    west, south, east, north = extent(result)
-    width, height = east - west, north - south
-    corner = _emptiest_corner(result, 0.30 * width, 0.16 * height)
-    left, bottom = corner[0] + 0.03 * width, corner[1] + 0.035 * height
+    """Scale bar and north arrow, in the emptiest corner of the map or below it; no bar where the CRS is not in metres."""
+    west, south, east, _ = extent(result)
+    size = _size(result)
+    (left, bottom), covered = _emptiest_corner(result)
+    if covered > FREE_CORNER:
+        left, bottom = west + 0.02 * size, south + 0.01 * size
+    else:
+        left, bottom = left + 0.025 * size, bottom + 0.04 * size
     crs = result.crs
     if crs is not None and crs.is_projected:
         metres = crs.axis_info[0].unit_conversion_factor
-        length = nice_length(0.22 * width * metres / 1000)
-        span = length * 1000 / metres
+        length = nice_length(0.22 * (east - west) * metres / 1000)
+        span, thick = length * 1000 / metres, 0.010 * size
         for part, colour in ((0, INK), (1, "white")):
-            x, thick = left + part * span / 2, 0.008 * height
-            box = Polygon(
-                [(x, bottom), (x + span / 2, bottom), (x + span / 2, bottom + thick), (x, bottom + thick)],
-                facecolor=colour,
-                edgecolor=INK,
-                linewidth=0.5,
-            )
-            panel.add_patch(box)
+            x = left + part * span / 2
+            corners = [(x, bottom), (x + span / 2, bottom), (x + span / 2, bottom + thick), (x, bottom + thick)]
+            panel.add_patch(Polygon(corners, facecolor=colour, edgecolor=INK, linewidth=0.5))
         label = words("map.scale_bar", length=f"{length:g}")
-        panel.text(left + span / 2, bottom + 0.016 * height, label, ha="center", va="bottom", fontsize=6.5, path_effects=halo())
-    _north_arrow(panel, crs, (left + 0.04 * width, bottom + 0.115 * height), 0.055 * height, words)
+        panel.text(left + span / 2, bottom + 0.018 * size, label, ha="center", va="bottom", fontsize=6.5, path_effects=halo())
+        below = covered > FREE_CORNER
+        foot = (left + span + 0.08 * size, bottom) if below else (left + 0.05 * size, bottom + 0.14 * size)
+    else:
+        foot = left + 0.05 * size, bottom
+    _north_arrow(panel, crs, foot, 0.066 * size, words)
 
 
 def _north_arrow(panel: Any, crs: CRS | None, foot: tuple[float, float], size: float, words: Words) -> None:
     """An arrow toward true north at the centre of the panel: on a conic map that is not straight up."""
     angle = 0.0
     if crs is not None and crs.is_projected:
-        west, east = panel.get_xlim()
-        south, north = panel.get_ylim()
-        x, y = (west + east) / 2, (south + north) / 2
+        x, y = float(np.mean(panel.get_xlim())), float(np.mean(panel.get_ylim()))
         lon, lat = Transformer.from_crs(crs, 4326, always_xy=True).transform(x, y)
         lon2, lat2, _ = Geod(ellps="WGS84").fwd(lon, lat, 0, 10_000)
         x2, y2 = Transformer.from_crs(4326, crs, always_xy=True).transform(lon2, lat2)
@@ -243,24 +264,14 @@ def _north_arrow(panel: Any, crs: CRS | None, foot: tuple[float, float], size: f
     panel.text(at[0], at[1], words("map.north"), ha="center", va="bottom", fontsize=6.5, path_effects=halo())
 
 
-def _emptiest_corner(result: ResultFolder, width: float, height: float) -> tuple[float, float]:
-    """South-west point of the corner box that covers least of the region."""
-    west, south, east, north = extent(result)
-    shapes = result.provinces if result.provinces is not None else None
-    if shapes is None:
-        table = result.cells if result.cells is not None else result.geo("zones")
-        points = shapely.get_coordinates(shapely.centroid(table.geometry.to_numpy()))
-
-        def covered(x: float, y: float) -> float:
-            return float(((points[:, 0] >= x) & (points[:, 0] <= x + width) & (points[:, 1] >= y) & (points[:, 1] <= y + height)).sum())
-    else:
-        land = shapely.union_all(shapes.to_numpy())
-
-        def covered(x: float, y: float) -> float:
-            return float(shapely.intersection(land, shapely.box(x, y, x + width, y + height)).area)
-
+def _emptiest_corner(result: ResultFolder) -> tuple[tuple[float, float], float]:
+    """South-west point of the corner box that the region covers least, and the share of it that is covered."""
+    west, south, east, north = _padded(result)
+    width, height = 0.30 * (east - west), 0.28 * _size(result)
     corners = [(east - width, south), (west, south), (west, north - height), (east - width, north - height)]
-    return min(corners, key=lambda corner: covered(*corner))
+    shares = [shapely.intersection(result.land, shapely.box(x, y, x + width, y + height)).area / (width * height) for x, y in corners]
+    least = int(np.argmin(shares))
+    return corners[least], float(shares[least])
 
 
 def halo() -> list[Any]:

@@ -12,6 +12,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 from PIL import Image
@@ -29,6 +30,12 @@ from carbonshed.present.style import DPI, WIDE_MM
 from carbonshed.present.words import LANGUAGES, Words
 
 PNG_URI = "data:image/png;base64,"
+
+NEARLY_WHITE = 252
+"""The paper stays white: a colour whose three parts are at least this becomes white."""
+
+HALF_PAGE = 60
+"""Figures up to this share of the page, in %, may stand side by side."""
 
 TEMPLATE = "present/templates/report.html.j2"
 
@@ -116,6 +123,8 @@ def _small(picture: bytes) -> bytes:
     """The picture with at most 256 colours: a third of the bytes, and our maps use far fewer."""
     with Image.open(io.BytesIO(picture)) as image:
         few = image.convert("RGB").quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+        palette = np.asarray(few.getpalette() or [], dtype=np.uint8).reshape(-1, 3)
+        few.putpalette(np.where((palette >= NEARLY_WHITE).all(axis=1, keepdims=True), 255, palette).astype(np.uint8).tobytes())
         buffer = io.BytesIO()
         few.save(buffer, "PNG", dpi=image.info.get("dpi", (DPI, DPI)))
     return buffer.getvalue()
@@ -125,6 +134,8 @@ def _document(result: ResultFolder, words: Words, pictures: dict[tuple[str, str]
     """What the template needs for one language."""
     sections = [section for section in (make(result, words) for make in SECTIONS) if section.blocks]
     counter = _counter(sections)
+    drawn = {name: text for (name, lang), text in pictures.items() if lang == words.lang}
+    widths = {name: _width(text) for name, text in drawn.items() if _is_picture(text)}
     return {
         "lang": words.lang,
         "words": words,
@@ -137,9 +148,10 @@ def _document(result: ResultFolder, words: Words, pictures: dict[tuple[str, str]
         "findings": summary(result, words),
         "sections": sections,
         "number": counter,
-        "pictures": {name: Markup(picture) for (name, lang), picture in pictures.items() if lang == words.lang and _is_picture(picture)},
-        "widths": {name: _width(picture) for (name, lang), picture in pictures.items() if lang == words.lang and _is_picture(picture)},
-        "reasons": {name: text for (name, lang), text in pictures.items() if lang == words.lang and not _is_picture(text)},
+        "pictures": {name: Markup(text) for name, text in drawn.items() if _is_picture(text)},
+        "reasons": {name: text for name, text in drawn.items() if not _is_picture(text)},
+        "widths": widths,
+        "fit_beside": lambda names: len(names) > 1 and all(widths.get(name, 100) <= HALF_PAGE for name in names),
     }
 
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Literal
 
 import matplotlib as mpl
 import numpy as np
-from mapclassify import FisherJenks
 from numpy.typing import ArrayLike, NDArray
 
 from carbonshed.checks import choose
+from carbonshed.numerics.natural_breaks import natural_breaks
 from carbonshed.present.display import round_to
 from carbonshed.present.fonts import families
 
@@ -109,7 +110,7 @@ class Classes:
 
 
 def class_limits(values: ArrayLike, count: int, *, method: Literal["quantiles", "jenks"] = "jenks") -> tuple[float, ...]:
-    """Limits between `count` classes, rounded to two significant digits, each once.
+    """Limits between `count` classes, rounded to two significant digits, each once; a class a value where there are few values.
 
     Parameters
     ----------
@@ -131,22 +132,25 @@ def class_limits(values: ArrayLike, count: int, *, method: Literal["quantiles", 
     numbers = numbers[np.isfinite(numbers)]
     if numbers.size == 0 or count < 2 or numbers.min() == numbers.max():
         return ()
-    if method == "quantiles" or np.unique(numbers).size <= count:
-        raw = np.quantile(numbers, np.arange(1, count) / count)
-    else:
-        raw = _jenks(numbers, count)
+    distinct = np.unique(numbers)
+    if distinct.size <= count:
+        return tuple(_between(float(low), float(high)) for low, high in pairwise(distinct))
+    raw = np.quantile(numbers, np.arange(1, count) / count) if method == "quantiles" else _jenks(numbers, count)
     rounded = dict.fromkeys(round_to(float(limit)) for limit in raw)
     return tuple(limit for limit in rounded if numbers.min() < limit <= numbers.max())
 
 
+def _between(low: float, high: float) -> float:
+    """The middle of two values, rounded where that still parts them."""
+    middle = (low + high) / 2
+    rounded = round_to(middle)
+    return rounded if low < rounded <= high else middle
+
+
 def _jenks(numbers: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-    """Inner limits by Fisher-Jenks of the signed square roots; on a sorted systematic sample of 1,000 where there are more values."""
-    ordered = np.sort(numbers)
-    if ordered.size > 1000:
-        ordered = ordered[np.linspace(0, ordered.size - 1, 1000).astype(int)]
-    roots = np.sign(ordered) * np.sqrt(np.abs(ordered))
-    bins = np.asarray(FisherJenks(roots, k=count).bins[:-1], dtype=float)
-    return np.sign(bins) * bins**2
+    """Inner limits by Fisher-Jenks of the signed square roots."""
+    limits = natural_breaks(np.sign(numbers) * np.sqrt(np.abs(numbers)), count)[:-1]
+    return np.sign(limits) * limits**2
 
 
 def sequential_classes(values: ArrayLike, ramp: tuple[str, ...]) -> Classes:
@@ -173,7 +177,7 @@ def diverging_classes(values: ArrayLike, *, symmetric: bool = True, reverse: boo
     Examples
     --------
     >>> diverging_classes([-2.0, -1.0, 10.0, 11.0, 20.0, 21.0, 90.0], symmetric=False).limits
-    (-1.7, -1.3, 0.0, 11.0, 21.0)
+    (-1.5, 0.0, 11.0, 21.0)
     """
     numbers = np.asarray(values, dtype=float)
     numbers = numbers[np.isfinite(numbers) & (numbers != 0)]

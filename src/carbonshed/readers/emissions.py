@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pandas as pd
 
 from carbonshed.checks import InputError, Problem, check_columns, examples
 from carbonshed.readers.raw_tables import read_raw_table
-from carbonshed.readers.tables import read_county_table
+from carbonshed.readers.tables import county_table, read_county_table
+
+TOTAL_WORDS = re.compile(r"\b(total|sum|all)\b|合计|总计|总量|全部", re.IGNORECASE)
 
 
 def read_emissions(
@@ -50,6 +53,46 @@ def read_emissions(
         fix = "Name the emission column by its unit: t CO2 or t C."
         raise InputError(Problem("missing_column", "carbon_source_t or carbon_source_c", got, Path(path).name, fix))
     return table
+
+
+def read_sector_emissions(
+    path: str | Path, *, id: str = "id", year: str = "year", years: Sequence[int] | None = None, encoding: str | None = None
+) -> pd.DataFrame:
+    """Read emissions per statistical unit, year and sector: id, year, `sector`, `carbon_source_t` (t CO2) or `carbon_source_c` (t C).
+
+    Parameters
+    ----------
+    path, id, year, years, encoding
+        As in `read_county_table`.
+
+    Returns
+    -------
+    DataFrame
+        Index `unit_id` (text); columns `year`, `sector` and carbon_source (t CO2 a-1), sector by sector.
+
+    Raises
+    ------
+    InputError
+        With every error of the table; no sector or emission column; a sector that is the sum of the others.
+    """
+    raw = read_raw_table(path, encoding=encoding)
+    where = Path(path).name
+    check_columns(raw.columns, [id, year, "sector"], where=where)
+    totals = [name for name in raw["sector"].dropna().unique() if TOTAL_WORDS.search(name)]
+    if totals:
+        fix = "Drop these rows: with the sectors beside them every tonne would count twice."
+        raise InputError(Problem("sector_total", "sectors only", f"totals: {examples(totals)}", f"{where}, column sector", fix))
+    tables, problems = [], list[Problem]()
+    for name, rows in raw.fillna({"sector": "(empty)"}).groupby("sector", sort=False):
+        try:
+            table = county_table(rows.drop(columns="sector"), id=id, year=year, years=years, where=f"{where}, sector {name}")
+            check_columns(table.columns, ["carbon_source"], where=f"{where}, sector {name}")
+            tables.append(table[["year", "carbon_source"]].assign(sector=str(name)))
+        except InputError as error:
+            problems += error.problems
+    if problems:
+        raise InputError(problems)
+    return pd.concat(tables)
 
 
 def read_energy(

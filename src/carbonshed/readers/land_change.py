@@ -22,16 +22,13 @@ from carbonshed.readers.land_cover import (
     Layer,
     Progress,
     _areas,
-    _checked_units,
-    _crs,
-    _groups,
     _nodata_tag,
     _open,
     _outside_share,
-    _pixel_polygons,
     _rule,
 )
 from carbonshed.readers.legend import Legend, read_legend
+from carbonshed.readers.rasters import checked_units, geobox, pixel_polygons, raster_crs, window_of
 from carbonshed.spatial.crs import FloatArray, pixel_areas
 from carbonshed.spatial.grid import Grid
 from carbonshed.spatial.land_area import Coverage, Strip, _slots, tabulate_blocks
@@ -106,15 +103,15 @@ def tabulate_land_change(
     given = {int(year): Path(path) for year, path in rasters.items()}
     with ExitStack() as stack:
         layers = _open(stack, {year: given[year] for year in years}, years, bands, known)
-        _check_one_grid(_groups(layers))
+        _check_one_grid(layers)
         first = layers[0]
         if units is None:
             polygons: Geometries = np.array([shapely.box(0, 0, first.dataset.width, first.dataset.height)], dtype=object)
-            ids, area, crs = np.array([REGION], dtype=object), None, _crs(first).to_string()
+            ids, area, crs = np.array([REGION], dtype=object), None, raster_crs(first.dataset).to_string()
             rule: Coverage = "centre"
         else:
-            frame = units.to_frame() if isinstance(units, Grid) else _checked_units(units)
-            polygons = _pixel_polygons(first, np.asarray(frame.geometry.array, dtype=object), frame.crs)
+            frame = units.to_frame() if isinstance(units, Grid) else checked_units(units)
+            polygons = pixel_polygons(first.dataset, np.asarray(frame.geometry.array, dtype=object), frame.crs)
             ids, area, crs = frame.index.to_numpy(dtype=object), _areas(frame), frame.crs.to_string()
             rule = _rule(coverage, isinstance(units, Grid) or "cell_id" in frame.columns, [polygons])
         outside = _outside_share(first, polygons, isinstance(units, Grid))
@@ -166,13 +163,13 @@ def _pairs(pairs: Iterable[Pair] | None, years: Sequence[int]) -> list[Pair]:
     return compared
 
 
-def _check_one_grid(groups: list[list[Layer]]) -> None:
-    if len(groups) == 1:
+def _check_one_grid(layers: list[Layer]) -> None:
+    one = layers[0]
+    other = next((layer for layer in layers if geobox(layer.dataset) != geobox(one.dataset)), None)
+    if other is None:
         return
-    one, other = groups[0][0], groups[1][0]
-    parts = [
-        name for name, a, b in zip(("CRS", "origin or pixel size", "rows and columns"), one.geobox, other.geobox, strict=True) if a != b
-    ]
+    names = ("CRS", "origin or pixel size", "rows and columns")
+    parts = [name for name, a, b in zip(names, geobox(one.dataset), geobox(other.dataset), strict=True) if a != b]
     raise refuse(
         "other_grid",
         expected="rasters on one grid of pixels",
@@ -194,9 +191,9 @@ def _tabulate(
     """Areas [pair, unit, code]: the pairs of classes, then known in one year only, then nodata in both; unknown codes are refused."""
     first = layers[0].dataset
     n = len(legend.land_classes)
-    bounds = shapely.total_bounds(polygons)
-    left, top = (max(int(np.floor(v)), 0) for v in bounds[:2])
-    right, bottom = (min(int(np.ceil(v)), size) for v, size in zip(bounds[2:], (first.width, first.height), strict=True))
+    found = window_of(polygons, first.shape)
+    assert found is not None  # `_outside_share` has refused units that miss the raster
+    top, bottom, left, right = found
     shape = bottom - top, right - left
     a, b, c, d, e, f = tuple(first.transform)[:6]
     strange: dict[str, set[int]] = {}
@@ -206,7 +203,7 @@ def _tabulate(
         shape=shape,
         codes=range(n * n + 2),  # the pairs, known in one year only, unknown to the legend
         nodata=[[NODATA]] * len(compared),
-        areas=pixel_areas(_crs(layers[0]), (a, b, a * left + b * top + c, d, e, d * left + e * top + f), shape),
+        areas=pixel_areas(raster_crs(layers[0].dataset), (a, b, a * left + b * top + c, d, e, d * left + e * top + f), shape),
         coverage=rule,
         where=", ".join(dict.fromkeys(layer.path.name for layer in layers)),
         progress=progress,

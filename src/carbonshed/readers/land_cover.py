@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -15,11 +14,11 @@ import rasterio
 import shapely
 import xarray as xr
 from numpy.typing import NDArray
-from pyproj import CRS
 from rasterio.windows import Window
 
 from carbonshed.checks import InputError, Problem, choose, examples, refuse, warn
 from carbonshed.readers.legend import Legend, read_legend
+from carbonshed.readers.rasters import checked_units, described_bands, geobox, pixel_polygons, raster_crs
 from carbonshed.spatial.crs import M2_PER_KM2, FloatArray, as_crs, auto_crs, mover, pixel_areas, require_equal_area
 from carbonshed.spatial.grid import Grid
 from carbonshed.spatial.land_area import Coverage, Strip, Tabulation, choose_coverage, clipped_areas, tabulate_blocks
@@ -30,9 +29,6 @@ Bands = str | Mapping[int, int] | None
 
 PIXELS_AT_ONCE = 8_000_000
 """Pixels of a strip: what is held of a raster at one time."""
-
-EDGE_PIXELS = 1e-4
-"""A polygon's border strays in pixel space from the true one by at most this."""
 
 COVERED = 1e-6
 """Share of the units that may lie outside the raster unsaid."""
@@ -50,7 +46,7 @@ class Layer:
     @property
     def geobox(self) -> tuple[str, tuple[float, ...], tuple[int, int]]:
         """CRS, transform and shape: layers that agree in them share one pass over the polygons."""
-        return self.dataset.crs.to_wkt(), tuple(self.dataset.transform)[:6], self.dataset.shape
+        return geobox(self.dataset)
 
 
 def land_cover_paths(template: str | Path, years: Iterable[int]) -> dict[int, Path]:
@@ -117,7 +113,7 @@ def tabulate_land_area(
     """
     known = read_legend(legend, options=options, split_shrub=split_shrub)
     choose(coverage, ("auto", "centre", "exact"), where="coverage")
-    frame = units.to_frame() if isinstance(units, Grid) else _checked_units(units)
+    frame = units.to_frame() if isinstance(units, Grid) else checked_units(units)
     shapes = np.asarray(frame.geometry.array, dtype=object)
     is_grid = isinstance(units, Grid)
     area_km2 = _areas(frame)
@@ -128,7 +124,7 @@ def tabulate_land_area(
     with ExitStack() as stack:
         layers = _open(stack, by_path, years, bands, known)
         groups = _groups(layers)
-        placed = [_pixel_polygons(group[0], shapes, frame.crs) for group in groups]
+        placed = [pixel_polygons(group[0].dataset, shapes, frame.crs) for group in groups]
         rule = _rule(coverage, is_grid or "cell_id" in frame.columns, placed)
         for g, (group, polygons) in enumerate(zip(groups, placed, strict=True)):
             outside = _outside_share(group[0], polygons, is_grid)
@@ -158,27 +154,6 @@ def tabulate_land_area(
         "crs": frame.crs.to_string(),
     }
     return xr.DataArray(values, dims=("year", "unit_id", "land_class"), coords=coords, name="land_area", attrs=attrs)
-
-
-def _checked_units(units: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    as_crs(units.crs, where="units")
-    problems = []
-    if not len(units):
-        problems.append(Problem("no_units", "at least one polygon", "none", "units", "Check the boundaries."))
-    if units.index.has_duplicates:
-        twice = examples(units.index[units.index.duplicated()].unique())
-        problems.append(Problem("duplicate_id", "each unit_id once", twice, "units", "Merge the parts of a unit."))
-    shapes = np.asarray(units.geometry.array, dtype=object)
-    areal = np.isin(shapely.get_type_id(shapes), (3, 6)) & ~shapely.is_empty(shapes)
-    if not areal.all():
-        problems.append(Problem("not_a_polygon", "polygons with an area", examples(units.index[~areal]), "units", "Drop or mend them."))
-    invalid = areal & ~shapely.is_valid(shapes)
-    if invalid.any():
-        got = examples(f"{unit}: {why}" for unit, why in zip(units.index[invalid], shapely.is_valid_reason(shapes[invalid])))
-        problems.append(Problem("invalid_geometry", "valid polygons", got, "units", "Mend them (make_valid) and look at the result."))
-    if problems:
-        raise InputError(problems)
-    return units
 
 
 def _areas(frame: gpd.GeoDataFrame) -> FloatArray:
@@ -235,8 +210,7 @@ def _band(dataset: Any, path: Path, year: int, bands: Bands, shared: bool, probl
         return 1
     if isinstance(bands, str):
         choose(bands, ("by_description",), where="bands")
-        numbers = [re.findall(r"(?<!\d)\d{4}(?!\d)", description or "") for description in dataset.descriptions]
-        found = [k + 1 for k, years in enumerate(numbers) if years == [str(year)]]
+        found = described_bands(dataset, year)
         if len(found) != 1:
             got = f"{len(found)} such bands among {examples((d or 'no description' for d in dataset.descriptions), 8)}"
             problems.append(
@@ -283,24 +257,6 @@ def _groups(layers: list[Layer]) -> list[list[Layer]]:
     return list(groups.values())
 
 
-def _crs(layer: Layer) -> CRS:
-    return CRS.from_wkt(layer.dataset.crs.to_wkt())
-
-
-def _pixel_polygons(layer: Layer, shapes: Geometries, crs: object) -> Geometries:
-    """The units in the pixel coordinates of a raster (x = column, y = row)."""
-    to_raster = mover(as_crs(crs, where="units"), _crs(layer), where=str(layer.path))
-    a, b, c, d, e, f = tuple(~layer.dataset.transform)[:6]
-
-    def to_pixels(points: FloatArray) -> FloatArray:
-        x, y = points.T if to_raster is None else to_raster(points).T
-        return np.column_stack([a * x + b * y + c, d * x + e * y + f])
-
-    if to_raster is None:
-        return shapely.transform(shapes, to_pixels)
-    return project(shapes, to_pixels, tolerance=EDGE_PIXELS, where=f"units in the CRS of {layer.path.name}")
-
-
 def _rule(coverage: str, is_cells: bool, placed: list[Geometries]) -> Coverage:
     if coverage != "auto":
         return cast(Coverage, coverage)
@@ -343,7 +299,7 @@ def _tabulate(group: list[Layer], polygons: Geometries, legend: Legend, rule: Co
         shape=shape,
         codes=legend.codes,
         nodata=nodata,
-        areas=pixel_areas(_crs(group[0]), (a, b, a * left + b * top + c, d, e, d * left + e * top + f), shape),
+        areas=pixel_areas(raster_crs(group[0].dataset), (a, b, a * left + b * top + c, d, e, d * left + e * top + f), shape),
         coverage=rule,
         where=", ".join(dict.fromkeys(layer.path.name for layer in group)),
         progress=progress,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,10 @@ NEEDED_POSITIVE = ("gdp_yuan", "population", "area_km2")
 """Zero or missing drops a county from the forms that need it: said, not stopped."""
 
 CARBON_WORDS = re.compile(r"carbon|co2|emission|碳|排放", re.IGNORECASE)
+STOCK_WORDS = re.compile(r"stock|storage|储|存量|碳库", re.IGNORECASE)
+"""With a word of carbon these name a stock, which is no yearly flow."""
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
 
 
@@ -66,7 +71,13 @@ def read_county_table(
 
 
 def county_table(
-    raw: pd.DataFrame, *, id: str, year: str = "year", years: Sequence[int] | None = None, where: str = "county table"
+    raw: pd.DataFrame,
+    *,
+    id: str,
+    year: str = "year",
+    years: Sequence[int] | None = None,
+    also: Mapping[str, str] = NOTHING,
+    where: str = "county table",
 ) -> pd.DataFrame:
     """A raw table in registered columns: headers and units resolved, ids text, years whole numbers, the rest numbers.
 
@@ -79,6 +90,8 @@ def county_table(
         As from `read_raw_table`.
     id, year, years, where
         As in `read_county_table`; `where` names the table in messages.
+    also : Mapping
+        Further columns of numbers >= 0 that are no terms: header -> name of the column.
 
     Returns
     -------
@@ -96,7 +109,7 @@ def county_table(
     >>> county_table(raw, id="code").reset_index().values.tolist()
     [['110101', 2020, 11.0]]
     """
-    problems = _raw_problems(raw, id=id, year=year, years=years, where=where)
+    problems = _raw_problems(raw, id=id, year=year, years=years, also=also, where=where)
     errors = [problem for problem in problems if problem.severity == "error"]
     if errors:
         raise InputError(errors)
@@ -105,7 +118,7 @@ def county_table(
     rows = _rows_of(raw, year, years)
     table = pd.DataFrame({"year": rows[year].map(_whole_year).to_numpy(dtype=np.int64)})
     table.index = pd.Index(rows[id].astype(str), name="unit_id")
-    for header, (name, factor) in _columns(raw, id, year).items():
+    for header, (name, factor) in _columns(raw, id, year, also).items():
         if factor is None:
             table[name] = rows[header].to_numpy()
         else:
@@ -120,12 +133,14 @@ def county_table_problems(
     years: Sequence[int] | None = None,
     id: str = "unit_id",
     year: str = "year",
+    also: Mapping[str, str] = NOTHING,
     where: str = "county table",
 ) -> list[Problem]:
     """Everything that is wrong or doubtful in a county table, as a list; an empty list where nothing is.
 
-    Errors: a missing id or year column; text where a number is due; a carbon column without a known unit; (id, year) twice; negative
-    values; an Engel coefficient in percent; a year without rows; a county without a row, in all years or in one; a row without a county.
+    Errors: a missing id or year column; text where a number is due; a carbon column without a known unit; a carbon stock, which is no
+    yearly flow; (id, year) twice; negative values; an Engel coefficient in percent; a year without rows; a county without a row, in all
+    years or in one; a row without a county.
     Warnings: columns that are not used (with the nearest term); GDP, population or area zero or missing.
 
     Parameters
@@ -138,6 +153,8 @@ def county_table_problems(
         The years of the study.
     id, year, where : str
         Headers of a raw table; name of the table in messages.
+    also : Mapping
+        As in `county_table`; such a column that is missing is an error.
 
     Returns
     -------
@@ -154,16 +171,16 @@ def county_table_problems(
         id, year = "unit_id", "year"
     else:
         raw = table
-    problems = _raw_problems(raw, id=id, year=year, years=years, where=where)
+    problems = _raw_problems(raw, id=id, year=year, years=years, also=also, where=where)
     if any(problem.code in ("missing_column", "bad_year") for problem in problems):
         return problems
     rows = _rows_of(raw, year, years)
-    problems += _doubts(rows, _columns(raw, id, year), id, where)
+    problems += _doubts(rows, _columns(raw, id, year, also), id, where)
     return problems + _coverage_problems(rows, id, year, ids, years, where)
 
 
-def _columns(raw: pd.DataFrame, id: str, year: str) -> dict[str, tuple[str, float | None]]:
-    """For each header that is a term: its column name, and the factor to the stored unit (None for text)."""
+def _columns(raw: pd.DataFrame, id: str, year: str, also: Mapping[str, str]) -> dict[str, tuple[str, float | None]]:
+    """For each header that is a term, or is asked for: its column name, and the factor to the stored unit (None for text)."""
     found: dict[str, tuple[str, float | None]] = {}
     headers = {each.header: name for name, each in terms().items() if each.header}
     for header in raw.columns:
@@ -171,7 +188,9 @@ def _columns(raw: pd.DataFrame, id: str, year: str) -> dict[str, tuple[str, floa
         name = headers.get(header, header)
         if header in (id, year, "unit_id", "year"):
             continue
-        if name in TEXT_TERMS:
+        if header in also:
+            found[header] = (also[header], 1.0)
+        elif name in TEXT_TERMS:
             found[header] = (name, None)
         elif name in terms() and term(name).kind in NUMBER_KINDS:
             found[header] = (name, 1.0)
@@ -180,18 +199,20 @@ def _columns(raw: pd.DataFrame, id: str, year: str) -> dict[str, tuple[str, floa
     return found
 
 
-def _raw_problems(raw: pd.DataFrame, *, id: str, year: str, years: Sequence[int] | None, where: str) -> list[Problem]:
+def _raw_problems(
+    raw: pd.DataFrame, *, id: str, year: str, years: Sequence[int] | None, also: Mapping[str, str], where: str
+) -> list[Problem]:
     """What is wrong with a table by itself."""
-    missing = [column for column in dict.fromkeys((id, year)) if column not in raw]
+    missing = [column for column in dict.fromkeys((id, year, *also)) if column not in raw]
     if missing:
         near = [f"{column!r} might be {found!r}" for column in missing if (found := nearest(column, raw.columns))]
-        fix = f"Name the columns of the id and the year{' (' + '; '.join(near) + ')' if near else ''}."
+        fix = f"Name the columns as they stand in the table{' (' + '; '.join(near) + ')' if near else ''}."
         return [Problem("missing_column", f"columns {', '.join(missing)}", f"columns {examples(raw.columns, 12)}", where, fix)]
     bad_years = raw[year][raw[year].map(_whole_year).isna()]
     if len(bad_years):
         got = _cells(bad_years)
         return [Problem("bad_year", "years as whole numbers", got, f"{where}, column {year}", "Write 2020, not 2020年 or a date.")]
-    rows, columns = _rows_of(raw, year, years), _columns(raw, id, year)
+    rows, columns = _rows_of(raw, year, years), _columns(raw, id, year, also)
     problems = _header_problems(raw, columns, id, year, where)
     if rows[id].isna().any():
         lines = examples(rows.index[rows[id].isna()])
@@ -222,6 +243,10 @@ def _header_problems(raw: pd.DataFrame, columns: dict[str, tuple[str, float | No
         if first != header and (first in columns or first in (id, year)):
             problems.append(Problem("same_term_twice", f"one column {first}", "two or more", where, "Keep one of them."))
             continue
+        if CARBON_WORDS.search(header) and STOCK_WORDS.search(header):
+            fix = "A stock is never added to or compared with a flow: drop the column, or give its change per year as a flow."
+            problems.append(Problem("stock_not_flow", "yearly flows (carbon_source_t, carbon_sink_t)", f"{header}: a stock", where, fix))
+            continue
         if CARBON_WORDS.search(header) and pd.to_numeric(raw[header], errors="coerce").notna().any():
             fix = f"Rename it to carbon_source_t or carbon_sink_t (t CO2), or *_c (t C){f'; nearest term: {near}' if near else ''}."
             problems.append(Problem("carbon_or_co2", "a registered carbon column, whose unit is known", header, where, fix))
@@ -237,7 +262,8 @@ def _number_problems(cells: pd.Series, name: str, where: str) -> list[Problem]:
     problems = []
     if len(text):
         fix = "Write plain numbers (no thousands separator, no unit); leave a cell empty where the value is not known."
-        problems.append(Problem("not_a_number", f"numbers ({term(name).unit})", _cells(text), where, fix))
+        expected = f"numbers ({term(name).unit})" if name in terms() else "numbers"
+        problems.append(Problem("not_a_number", expected, _cells(text), where, fix))
     if np.isinf(values).any():
         problems.append(Problem("infinite", "finite numbers", _cells(cells[np.isinf(values)]), where, "Mend the cells."))
     if name not in SIGNED and (values < 0).any():

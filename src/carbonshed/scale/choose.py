@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
-from typing import NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from carbonshed.checks import check_columns, choose, examples, refuse
-from carbonshed.scale.curves import knee_point, loess, turning_point
-
-Floats = NDArray[np.float64]
-
-P_LIMIT = 0.01
-"""A scale counts as autocorrelated where p is below this in every year."""
-
-TIE = 0.01
-"""Scales whose I is within this share of the largest tie; the finest wins (rule moran_cv)."""
+from carbonshed.scale.rules import LEAST_PERMUTATIONS, P_LIMIT, RULES, Answer, Curves, Panel, Rule, columns_of, make_rule, panel_of, peak
 
 PLATEAU = 0.985
 """The plateau holds every scale whose I is at least this share of the largest."""
@@ -37,7 +26,7 @@ class ScaleChoice:
     ----------
     quantity, rule : str
     scale_km, low_km, high_km : float
-        The answer and its interval [km]: the plateau of I and the answers of single years. NaN where the rule gives no scale.
+        The answer and its interval [km]. NaN where the rule gives no scale.
     plateau : tuple of float
         Scales whose I is at least 0.985 of the largest.
     by_year : tuple of (year, scale_km)
@@ -45,6 +34,16 @@ class ScaleChoice:
     flags : tuple of str
     reason : str
         Why this scale, or why none.
+    criteria, sensitivity : str
+        Of the rule consensus: the criteria with their weights, and the scale without each of them.
+    interval_from : str
+        What the interval covers: the plateau and the single years, or draws over origins, years and permutations.
+    n_draws : int
+    no_scale_share : float
+        Share of the draws in which the rule gives no scale.
+    weights : str
+        Neighbours behind the statistics.
+    seed : int or None
     """
 
     quantity: str
@@ -56,6 +55,13 @@ class ScaleChoice:
     by_year: tuple[tuple[int, float], ...]
     flags: tuple[str, ...]
     reason: str
+    criteria: str = ""
+    sensitivity: str = ""
+    interval_from: str = "plateau and single years"
+    n_draws: int = 0
+    no_scale_share: float = float("nan")
+    weights: str = ""
+    seed: int | None = None
 
     @property
     def headline(self) -> str:
@@ -80,26 +86,15 @@ class ScaleChoice:
             "flags": "; ".join(self.flags),
             "reason": self.reason,
             "headline": self.headline,
+            "criteria": self.criteria,
+            "sensitivity": self.sensitivity,
+            "interval_from": self.interval_from,
+            "n_draws": self.n_draws,
+            "no_scale_share": self.no_scale_share,
+            "weights": self.weights,
+            "seed": pd.NA if self.seed is None else self.seed,
         }
-        return pd.DataFrame([row])
-
-
-class Curves(NamedTuple):
-    """What a rule sees, for each scale, finest first: means over years, and whether p passes in every year."""
-
-    scales: Floats
-    moran: Floats
-    cv: Floats
-    significant: NDArray[np.bool_]
-    extra: Floats
-
-
-class Answer(NamedTuple):
-    """Position of the scale (None: no scale), why, and what to flag."""
-
-    position: int | None
-    reason: str
-    flags: tuple[str, ...] = ()
+        return pd.DataFrame([row]).astype({"seed": "Int64"})
 
 
 def choose_scale(
@@ -109,6 +104,8 @@ def choose_scale(
     quantity: str | None = None,
     cv_tol: float = 0.05,
     allow_last: bool = False,
+    knee_of: str = "loss_information",
+    weights: Mapping[str, float] | None = None,
 ) -> ScaleChoice:
     """Choose the working scale of one quantity from its response.
 
@@ -119,7 +116,9 @@ def choose_scale(
                         within 1 % of it the finest
     ``moran_max``       the largest I, nothing else
     ``opgd_loess``      where a LOESS of the column `q` (geographical detector) flattens; see `turning_point`
-    ``knee``            the knee of `loss_information`; see `knee_point`
+    ``knee``            the knee of `loss_information` or `local_variance`; see `knee_point`
+    ``consensus``       the highest mean rank (Borda) over I, information kept, q, 1 - nugget ratio, stability of hot spots and
+                        `zone_ari`, those of them that are columns; each is left out once to show what it decides
     ==================  ==============================================================================================
 
     Parameters
@@ -132,15 +131,21 @@ def choose_scale(
         Largest relative change of CV to the next coarser scale; doubled once, and flagged, if no scale passes.
     allow_last : bool
         Whether the coarsest scale, which has no next one, may be chosen by ``moran_cv``.
+    knee_of : {"loss_information", "local_variance"}
+    weights : mapping, optional
+        Criterion -> weight of the consensus; by default 1 for each criterion that is there.
 
     Returns
     -------
     ScaleChoice
+        Its interval is the plateau of I together with the answers of single years; `scale_interval` draws it over grid origins, years
+        and permutations.
 
     Raises
     ------
     InputError
-        An unknown rule; a response of several quantities; a column the rule needs is missing.
+        An unknown rule; a response of several quantities; a column the rule needs is missing or without any value; too few
+        permutations for the rule ``moran_cv``.
 
     Notes
     -----
@@ -155,33 +160,34 @@ def choose_scale(
     >>> choose_scale(response).headline
     '12 km (plausible 12-15 km)'
     """
-    one = _one_quantity(response, quantity)
-    rules: Mapping[str, Callable[[Curves], Answer]] = {
-        "moran_cv": partial(_moran_cv, cv_tol=cv_tol, allow_last=allow_last),
-        "moran_max": _moran_max,
-        "opgd_loess": _opgd_loess,
-        "knee": _knee,
-    }
-    extra = {"opgd_loess": "q", "knee": "loss_information"}.get(choose(rule, rules, where="rule"))
-    check_columns(one.columns, ["moran_i", "moran_p", "cv", *([extra] if extra else [])], where=f"scale response, rule {rule}")
-    years = one["year"].fillna(0) if "year" in one else pd.Series(0, index=one.index)
-    curves = _curves(one, years, extra)
-    answer = rules[rule](curves)
+    choose(rule, RULES, where="rule")
+    one = one_quantity(response, quantity)
+    columns = columns_of(rule, one.columns, knee_of=knee_of, weights=weights)
+    check_rule_columns(one, rule, columns)
+    check_permutations(rule, response.attrs.get("permutations"))
+    decide = make_rule(rule, cv_tol=cv_tol, allow_last=allow_last, knee_of=knee_of, weights=weights)
+    choice = choice_of(panel_of(one, columns), decide, rule=rule, quantity=str(one["quantity"].iloc[0]))
+    seed = response.attrs.get("seed")
+    return replace(choice, weights=str(response.attrs.get("weights", "")), seed=None if seed is None else int(seed))
+
+
+def choice_of(panel: Panel, decide: Rule, *, rule: str, quantity: str) -> ScaleChoice:
+    """Answer of a rule to a panel, with the plateau, the answers of single years and the flags."""
+    curves = panel.curves()
+    answer = decide(curves)
     by_year = []
-    for year in sorted(years.unique()):
-        alone = _curves(one[years == year], years[years == year], extra)
-        place = rules[rule](alone).position
-        by_year.append((int(year), float("nan") if place is None else float(alone.scales[place])))
-    peak = _peak(curves)
-    plateau = () if peak is None else tuple(curves.scales[curves.moran >= PLATEAU * curves.moran[peak]].tolist())
-    name = str(one["quantity"].iloc[0])
-    flags = (*answer.flags, *_edge_flags(curves, answer.position, peak))
-    nan = float("nan")
-    if answer.position is None:
-        return ScaleChoice(name, rule, nan, nan, nan, plateau, tuple(by_year), flags, answer.reason)
-    scale = float(curves.scales[answer.position])
-    plausible = [scale, *plateau, *(each for _, each in by_year if not np.isnan(each))]
-    return ScaleChoice(name, rule, scale, min(plausible), max(plausible), plateau, tuple(by_year), flags, answer.reason)
+    for place, year in enumerate(panel.years):
+        alone = decide(panel.curves(years=np.array([place]))).position
+        by_year.append((year, float("nan") if alone is None else float(curves.scales[alone])))
+    top = peak(curves)
+    plateau = () if top is None else tuple(curves.scales[curves.moran >= PLATEAU * curves.moran[top]].tolist())
+    flags = (*answer.flags, *_edge_flags(curves, answer, top))
+    scale = low = high = float("nan")
+    if answer.position is not None:
+        scale = float(curves.scales[answer.position])
+        plausible = [scale, *plateau, *(each for _, each in by_year if not np.isnan(each))]
+        low, high = min(plausible), max(plausible)
+    return ScaleChoice(quantity, rule, scale, low, high, plateau, tuple(by_year), flags, answer.reason, answer.criteria, answer.sensitivity)
 
 
 def mark_chosen(response: pd.DataFrame, choice: ScaleChoice) -> pd.DataFrame:
@@ -202,7 +208,8 @@ def mark_chosen(response: pd.DataFrame, choice: ScaleChoice) -> pd.DataFrame:
     return marked
 
 
-def _one_quantity(response: pd.DataFrame, quantity: str | None) -> pd.DataFrame:
+def one_quantity(response: pd.DataFrame, quantity: str | None) -> pd.DataFrame:
+    """Rows of one quantity; refused where there are several and none is named."""
     check_columns(response.columns, ["scale_km", "quantity"], where="scale response")
     present = [str(name) for name in response["quantity"].unique()]
     if quantity is not None:
@@ -218,77 +225,26 @@ def _one_quantity(response: pd.DataFrame, quantity: str | None) -> pd.DataFrame:
     return response
 
 
-def _curves(one: pd.DataFrame, years: pd.Series, extra: str | None) -> Curves:
-    """Means over years at each scale; a scale that lacks a value in a year has none."""
-    if one.assign(year=years).duplicated(["year", "scale_km"]).any():
-        raise refuse("repeated_scale", expected="one row for each scale and year", got="more", where="scale response", fix="Give one run.")
-    groups = one.groupby(one["scale_km"].astype(float), sort=True)
-    complete = groups.size() == years.nunique()
-
-    def mean(column: str) -> Floats:
-        known = groups[column].count() == groups.size()
-        return groups[column].mean().where(known & complete).to_numpy(dtype=float)
-
-    significant = (groups["moran_p"].max() < P_LIMIT) & (groups["moran_p"].count() == groups.size()) & complete
-    scales = np.array(sorted(one["scale_km"].astype(float).unique()))
-    return Curves(scales, mean("moran_i"), mean("cv"), significant.to_numpy(), mean(extra) if extra else np.full(scales.size, np.nan))
+def check_rule_columns(one: pd.DataFrame, rule: str, columns: tuple[str, ...]) -> None:
+    """Refuse a response without what the rule needs; q needs drivers."""
+    drivers = "Give scale_response drivers, e.g. drivers = ['population', 'gdp_yuan'], or take another rule."
+    if rule == "opgd_loess" and ("q" not in one or one["q"].isna().all()):
+        raise refuse("no_drivers", expected="the column q of drivers", got="none", where="scale response, rule opgd_loess", fix=drivers)
+    check_columns(one.columns, columns, where=f"scale response, rule {rule}")
 
 
-def _peak(curves: Curves) -> int | None:
-    """Where the mean I is largest, whatever the rule."""
-    return None if np.isnan(curves.moran).all() else int(np.nanargmax(curves.moran))
+def check_permutations(rule: str, permutations: int | None) -> None:
+    """Refuse the rule ``moran_cv`` where so few permutations were drawn that no p can be below its limit."""
+    if rule == "moran_cv" and permutations is not None and permutations < LEAST_PERMUTATIONS:
+        raise refuse(
+            "few_permutations",
+            expected=f"at least {LEAST_PERMUTATIONS} permutations, so that p can be below {P_LIMIT:g}",
+            got=f"{permutations}, with p >= {2 / (permutations + 1):.3g}" if permutations else "none",
+            where="rule moran_cv",
+            fix="Give more permutations, or take the rule moran_max.",
+        )
 
 
-def _edge_flags(curves: Curves, position: int | None, peak: int | None) -> tuple[str, ...]:
+def _edge_flags(curves: Curves, answer: Answer, top: int | None) -> tuple[str, ...]:
     ends = (0, curves.scales.size - 1)
-    return (*((AT_EDGE,) if position in ends else ()), *((NO_PEAK,) if peak is None or peak in ends else ()))
-
-
-def _moran_cv(curves: Curves, *, cv_tol: float, allow_last: bool) -> Answer:
-    significant = curves.significant & ~np.isnan(curves.moran)
-    if not significant.any():
-        return Answer(None, f"no scale has p < {P_LIMIT:g} in every year")
-    change = np.append(np.abs(np.diff(curves.cv)) / curves.cv[:-1], 0.0 if allow_last else np.nan)
-    if np.isnan(curves.cv).all():
-        return Answer(None, "CV is not defined (net emission, or a mean that is not positive), so its test cannot be passed")
-    flags: tuple[str, ...] = ()
-    passing = significant & (change < cv_tol)
-    if not passing.any():
-        cv_tol *= 2
-        passing = significant & (change < cv_tol)
-        flags = (f"cv_tol doubled to {cv_tol:g}",)
-    if not passing.any():
-        return Answer(None, f"no scale has a change of CV to the next below {cv_tol:g}", flags)
-    best = float(curves.moran[passing].max())
-    position = int(np.flatnonzero(passing & (curves.moran >= best - TIE * abs(best)))[0])
-    among = f"among {passing.sum()} scales with p < {P_LIMIT:g} in every year and a change of CV below {cv_tol:g}"
-    tie = "" if curves.moran[position] == best else f", the finest within 1 % of the largest, {best:.3f},"
-    return Answer(position, f"I = {curves.moran[position]:.3f}{tie or ' is the largest'} {among}", flags)
-
-
-def _moran_max(curves: Curves) -> Answer:
-    position = _peak(curves)
-    if position is None:
-        return Answer(None, "I is not defined at any scale")
-    flags = () if curves.significant[position] else (f"p is not below {P_LIMIT:g} in every year",)
-    return Answer(position, f"I = {curves.moran[position]:.3f} is the largest of {curves.scales.size} scales", flags)
-
-
-def _opgd_loess(curves: Curves) -> Answer:
-    if np.isnan(curves.extra).any():
-        return Answer(None, "q is not known at every scale")
-    fitted = loess(curves.scales, curves.extra)
-    position = turning_point(fitted)
-    if position is None:
-        best = int(np.argmax(curves.extra))
-        return Answer(best, f"the fitted q does not flatten; q = {curves.extra[best]:.3f} is the largest")
-    return Answer(position, f"the fitted q, {fitted[position]:.3f}, stops rising by more than the threshold here")
-
-
-def _knee(curves: Curves) -> Answer:
-    known = np.flatnonzero(~np.isnan(curves.extra))
-    place = knee_point(curves.scales[known], curves.extra[known])
-    if place is None:
-        return Answer(None, "the loss of information has no knee")
-    position = int(known[place])
-    return Answer(position, f"the knee of the loss of information, {curves.extra[position]:.3f}")
+    return (*((AT_EDGE,) if answer.position in ends else ()), *((NO_PEAK,) if top is None or top in ends else ()))

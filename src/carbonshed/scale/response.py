@@ -1,35 +1,41 @@
-"""The response of spatial statistics to the side of the grid: block sums of the finest cells, then Moran, Geary, CV per side."""
+"""The response of spatial statistics to the side of the grid: block sums of the finest cells, then every indicator per side."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from carbonshed.checks import check_columns, choose, examples, refuse, warn
-from carbonshed.numerics.autocorrelation import geary_c, moran_variance, weight_sums
-from carbonshed.spatial.grid import parse_cell_ids
-from carbonshed.spatial.neighbours import lattice_neighbours
-from carbonshed.spatial.statistics import global_moran
+from carbonshed.checks import choose, examples, warn
+from carbonshed.numerics.inequality import concentration_index
+from carbonshed.scale.blocks import Base, BaseYear, check_total, origin_shift, read_base, side_factors
+from carbonshed.scale.drivers import SUMMARIES, driver_kinds, driver_power
+from carbonshed.scale.indicators import Settings, Side, make_side, side_indicators
+from carbonshed.scale.nested import box_count, fractal_dimension, hot_stability, loss_area, loss_information, scale_variance
 
-QUANTITIES = ("carbon_source", "carbon_sink", "net_carbon_emission")
-SMALLEST_N = 4
-"""Fewer cells than this have no statistic."""
-
-Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
+LAND_CLASSES = ("cropland", "forest", "grassland", "shrub", "water", "wetland", "built_up", "bare")
+FIRST_COLUMNS = ("year", "scale_km", "quantity", "n_cells", "moran_i", "moran_z", "moran_p", "cv", "geary_c", "loss_information")
+LAST_COLUMNS = ("variogram_model", "q_driver", "inference", "total", "chosen")
 
-class Blocks(NamedTuple):
-    """Cells of one side in the order of rows and columns: known area inside the region [km2] and total of the quantity."""
 
-    rows: Integers
-    cols: Integers
-    area: Floats
-    total: Floats
+class Plan(NamedTuple):
+    """What is asked of each side: settings of the tests, land classes, drivers with their kinds, and how their q is summarised."""
+
+    quantity: str
+    settings: Settings
+    classes: tuple[str, ...]
+    drivers: Mapping[str, str]
+    q_summary: str
+    balance: str
+
+
+Known = dict[tuple[int, int, tuple[int, int]], tuple[Side, dict[str, Any], Integers]]
+"""Sides of grids that several origins share: year, cells a side, shift."""
 
 
 def scale_response(
@@ -41,12 +47,31 @@ def scale_response(
     seed: int = 0,
     min_inside: float = 0.5,
     permutation_limit: int = 50_000,
+    drivers: Sequence[str] | Mapping[str, str] = (),
+    q_summary: str = "quantile_90",
 ) -> pd.DataFrame:
-    """Moran's I, Geary's C and CV of a density at each grid side and year, from block sums of the finest cells.
+    """Indicators of a density at each grid side and year, from block sums of the finest cells.
 
-    A cell of side s sums the finest cells in it; its density is ``z = sum of the quantity / land area inside the region``. Moran's I
-    and Geary's C of z take binary queen neighbours, no wrap; ``cv = sd / mean``; ``loss_information = 1 - Var(between cells) /
-    Var(finest cells)``, both variances of z weighted by area.
+    A cell of side s sums the finest cells in it; its density is ``z = sum of the quantity / land area inside the region``. Neighbours
+    are queen, binary, without wrap.
+
+    ========================================  ======================================================================================
+    moran_i, moran_z, moran_p, geary_c        autocorrelation of z; z and two-sided p from permutations
+    general_g, general_g_z                    General G and its z (exact moments); source and sink only
+    cv                                        sd / mean; NaN on net emission and where the mean is not positive
+    loss_information                          1 - Var(between cells) / Var(finest cells), area-weighted
+    scale_variance                            of the cells about those of the next coarser side that is a multiple, see `nested`
+    local_variance, local_variance_roc        mean sd of full 3 x 3 windows; its change from the next finer side [%]
+    nugget_ratio, range_km, variogram_model   of the semivariogram model that fits best; range NaN where z does not level off
+    entropy, concentration_area_km2           evenness of the carbon over cells; Gini against area (and against `population`, if given)
+    top_density_share                         share of the carbon in the tenth of the cells with the highest density
+    hot_share, hot_share_fdr                  share of cells with abs(Gi*) > 1.96, and with a false discovery rate of 0.05
+    hot_carbon_share, hot_stability           share of the carbon in hot and cold spots; their overlap with those of the next coarser side
+    loss_area                                 where land-class areas are columns: what majority cells change in the class areas
+    box_count, fractal                        where source and sink (or net) are columns: cells that hold source-dominated (for the
+                                              source) or sink-dominated finest cells; their box dimension over all sides
+    q, q_driver                               where drivers are given: what they explain, see `drivers`; the strongest
+    ========================================  ======================================================================================
 
     Parameters
     ----------
@@ -54,28 +79,32 @@ def scale_response(
         The finest grid: index of cell ids (``g1:R012C007``), `area_km2` (land area of the cell inside the region), the quantity
         (t CO2 a-1), and `year` (optional). A cell whose quantity is NaN is left out of both sums, so that a gap makes no low.
     scales_km : iterable of float
-        Sides, multiples of the finest side.
+        Sides, multiples of the finest side, not necessarily of one another.
     quantity : {"carbon_source", "carbon_sink", "net_carbon_emission"}
     permutations, seed : int
         Of the permutation test of Moran's I (two-sided); 0 permutations for I alone.
     min_inside : float
         Cells with a smaller share of their area inside the region stay out of the statistics, but in `total`.
     permutation_limit : int
-        Where there are more cells than this, z and p come from the normal distribution that the permutations tend to; the column
-        `inference` says so.
+        Where there are more cells than this, z has the exact standard deviation over all permutations and p is that of the normal
+        distribution that the permutations tend to; the column `inference` says so.
+    drivers : sequence of columns, or mapping column -> kind
+        Factors whose q is wanted; a mapping gives the kind of columns that are not registered terms.
+    q_summary : {"quantile_90", "mean_significant"}
 
     Returns
     -------
     DataFrame
-        One row for each side and year, finest first: year, scale_km, quantity, n_cells, moran_i, moran_z, moran_p, cv, geary_c,
-        inference (permutation, normal), loss_information, total (t CO2 a-1), chosen (False). `cv` is NaN on net emission and where
-        the mean is not positive. ``attrs`` hold weights, permutations, seed, min_inside and base_km.
+        One row for each side and year, finest first: year, scale_km, quantity, n_cells, the indicators above, inference (permutation,
+        normal, none), total (t CO2 a-1), chosen (False). ``attrs`` hold weights, permutations, seed, candidates, origin and CRS.
 
     Raises
     ------
     InputError
         A side that is no multiple of the finest one; ids of several grids or no cell ids; a cell twice in a year; an area that is
-        missing, negative or larger than its cell.
+        missing, negative or larger than its cell; a driver of unknown kind.
+    ConservationError
+        If the total of a side is not that of the finest cells.
 
     Warns
     -----
@@ -95,139 +124,130 @@ def scale_response(
     >>> response[["scale_km", "n_cells", "total"]].values.tolist()
     [[1.0, 16.0, 120.0], [2.0, 4.0, 120.0]]
     """
-    choose(quantity, QUANTITIES, where="quantity")
-    check_columns(accounts.columns, ["area_km2", quantity], where="accounts of the finest grid")
-    side_m, rows, cols = parse_cell_ids(accounts.index)
-    factors = _factors(scales_km, side_m / 1000)
-    area = accounts["area_km2"].to_numpy(dtype=float)
-    value = accounts[quantity].to_numpy(dtype=float)
-    _check_area(area, (side_m / 1000) ** 2, accounts.index)
-    years = accounts["year"].to_numpy() if "year" in accounts else np.zeros(len(accounts), dtype=np.int64)
-    results, undefined = [], []
-    for year in np.unique(years):
-        of_year = years == year
-        _check_unique(accounts.index[of_year], year)
-        known = of_year & ~np.isnan(value)
-        gaps = of_year & np.isnan(value) & (area > 0)
-        if gaps.any():
-            warn(f"scale response: {quantity} is not known in {gaps.sum()} cells, left out: {examples(accounts.index[gaps].unique())}.")
-        for scale, k in factors.items():
-            cells = block_sums(rows[known], cols[known], area[known], value[known], k)
-            row = _statistics(cells, min_inside * scale**2, permutations, seed, permutation_limit)
-            if np.isnan(row["moran_i"]):
-                undefined.append(f"{scale:g} km" + (f" in {year}" if "year" in accounts else ""))
-            row["loss_information"] = _loss(cells, area[known], value[known])
-            results.append({"year": year, "scale_km": scale, "quantity": quantity, **row, "chosen": False})
-    if undefined:
-        warn(f"scale response of {quantity}: a constant field or too few cells, so no statistic at {examples(undefined)}.")
-    response = pd.DataFrame(results).sort_values(["scale_km", "year"], kind="stable", ignore_index=True)
-    if quantity == "net_carbon_emission":
-        response["cv"] = np.nan
-    if "year" not in accounts:
-        response["year"] = pd.array([pd.NA] * len(response), dtype="Int64")
-    response.attrs = {
-        "weights": "queen, binary",
-        "permutations": permutations,
-        "seed": seed,
-        "min_inside": min_inside,
-        "base_km": side_m / 1000,
-    }
+    settings = Settings(permutations, seed, min_inside, permutation_limit)
+    plan = make_plan(accounts, quantity, settings, drivers, q_summary)
+    base = read_plan(accounts, plan)
+    factors = side_factors(scales_km, base.side_km)
+    rows = [row for year in base.years for row in year_rows(base, year, factors, (0, 0), plan, {})]
+    warn_undefined(rows, base.has_years, quantity)
+    response = as_table(rows, base.has_years).assign(chosen=False)
+    response.attrs.update(provenance(accounts, base, factors, settings))
     return response
 
 
-def block_sums(rows: Integers, cols: Integers, area: Floats, value: Floats, k: int) -> Blocks:
-    """Sums of area and value over blocks of k x k cells counted from the origin, so that nested grids nest exactly.
-
-    Parameters
-    ----------
-    rows, cols : ndarray of int, shape (n,)
-    area, value : ndarray of float, shape (n,)
-    k : int
-        Side of a block in cells.
-
-    Returns
-    -------
-    Blocks
-        One entry for each block that holds a cell.
-
-    Examples
-    --------
-    >>> block_sums(np.array([-1, 0, 1]), np.array([0, 0, 0]), np.ones(3), np.array([1.0, 2.0, 3.0]), 2).total.tolist()
-    [1.0, 5.0]
-    """
-    block_rows, block_cols = rows // k, cols // k
-    west, width = (int(block_cols.min()), int(np.ptp(block_cols)) + 1) if cols.size else (0, 1)
-    key = block_rows * width + (block_cols - west)
-    unique, first, member = np.unique(key, return_index=True, return_inverse=True)
-    sums = [np.asarray(np.bincount(member, each, minlength=unique.size), dtype=np.float64) for each in (area, value)]
-    return Blocks(block_rows[first], block_cols[first], sums[0], sums[1])
+def make_plan(
+    accounts: pd.DataFrame,
+    quantity: str,
+    settings: Settings,
+    drivers: Sequence[str] | Mapping[str, str] = (),
+    q_summary: str = "quantile_90",
+) -> Plan:
+    """What can be computed from the columns that are there."""
+    choose(q_summary, SUMMARIES, where="q_summary")
+    classes = tuple(name for name in LAND_CLASSES if name in accounts)
+    both = {"carbon_source", "carbon_sink"} <= set(accounts.columns)
+    balance = "net_carbon_emission" if "net_carbon_emission" in accounts else "both" if both else "none"
+    return Plan(quantity, settings, classes if len(classes) > 1 else (), driver_kinds(drivers), q_summary, balance)
 
 
-def _statistics(cells: Blocks, smallest_area: float, permutations: int, seed: int, permutation_limit: int) -> dict[str, Any]:
-    """Statistics of the cells with enough area inside; the total of all."""
-    inside = (cells.area >= smallest_area * (1 - 1e-9)) & (cells.area > 0)
-    density = cells.total[inside] / cells.area[inside]
-    row: dict[str, Any] = {"n_cells": int(inside.sum()), "inference": "permutation"}
-    row |= dict.fromkeys(("moran_i", "moran_z", "moran_p", "cv", "geary_c"), float("nan"))
-    row["total"] = float(cells.total.sum())
-    mean = float(density.mean()) if density.size else float("nan")
-    if mean > 0:
-        row["cv"] = float(density.std()) / mean
-    links = lattice_neighbours(cells.rows[inside], cells.cols[inside])
-    if density.size < SMALLEST_N or links.nnz == 0 or np.ptp(density) <= 1e-12 * np.abs(density).max():
-        return row
-    by_draws = density.size <= permutation_limit
-    moran = global_moran(density, links, permutations=permutations if by_draws else 0, seed=seed)
-    row |= {"moran_i": moran.moran_i, "moran_z": moran.moran_z, "moran_p": moran.moran_p, "geary_c": geary_c(density, links)}
-    if permutations and not by_draws:
-        spread = np.sqrt(moran_variance(density.size, weight_sums(links)))
-        row |= {"moran_z": (moran.moran_i - moran.expected_i) / spread, "moran_p": moran.p_normal, "inference": "normal"}
-    return row
+def read_plan(accounts: pd.DataFrame, plan: Plan) -> Base:
+    """The finest cells with the columns that the plan needs."""
+    balance = {"both": ("carbon_source", "carbon_sink"), "none": ()}.get(plan.balance, (plan.balance,))
+    population = ("population",) if "population" in accounts else ()
+    return read_base(accounts, plan.quantity, list(dict.fromkeys((*plan.classes, *plan.drivers, *balance, *population))))
 
 
-def _loss(cells: Blocks, area: Floats, value: Floats) -> float:
-    """Share of the area-weighted variance of the finest density that is lost inside the cells."""
-    if not area.sum() > 0:
-        return float("nan")
-    mean = cells.total.sum() / cells.area.sum()
-
-    def squares(totals: Floats, areas: Floats) -> float:
-        held = areas > 0
-        return float(np.sum((totals[held] - mean * areas[held]) ** 2 / areas[held]))
-
-    whole = squares(value, area)
-    return 1 - squares(cells.total, cells.area) / whole if whole > 0 else float("nan")
-
-
-def _factors(scales_km: Iterable[float], base_km: float) -> dict[float, int]:
-    """How many finest cells make a side; refuses what is no multiple."""
-    scales = sorted({float(scale) for scale in scales_km})
-    wrong = [f"{scale:g}" for scale in scales if round(scale / base_km) < 1 or abs(scale / base_km - round(scale / base_km)) > 1e-9]
-    if wrong or not scales:
-        raise refuse(
-            "not_a_multiple",
-            expected=f"sides that are multiples of the finest one, {base_km:g} km",
-            got=f"{', '.join(wrong) or 'none'} km",
-            where="scales_km",
-            fix="Leave these out, or tabulate land on a finer base grid.",
-        )
-    return {scale: round(scale / base_km) for scale in scales}
-
-
-def _check_area(area: Floats, cell_km2: float, index: pd.Index) -> None:
-    bad = ~((area >= 0) & (area <= cell_km2 * 1.01))
-    if bad.any():
-        raise refuse(
-            "bad_area",
-            expected=f"areas in km2 between 0 and that of a cell, {cell_km2:g}",
-            got=f"{area[bad][0]:g} at {examples(index[bad])}",
-            where="accounts: area_km2",
-            fix="Give the land area of the cell inside the region in km2.",
-        )
+def year_rows(
+    base: Base, year: BaseYear, factors: Mapping[float, int], thirds: tuple[int, int], plan: Plan, known: Known
+) -> list[dict[str, Any]]:
+    """Rows of one year, finest side first, on grids whose origin is shifted by thirds of their sides."""
+    rows: list[dict[str, Any]] = []
+    finer: tuple[Side, Integers] | None = None
+    for scale, k in factors.items():
+        shift = origin_shift(k, thirds)
+        key = (year.year, k, shift)
+        side, row, spots = known[key] if key in known else _one_side(year, scale, k, shift, plan)
+        if k < 3:
+            known[key] = side, row, spots
+        row = {"year": year.year, "scale_km": scale, "quantity": plan.quantity, **row}
+        parent = next((other // k for other in factors.values() if other > k and other % k == 0), None)
+        defined = side.is_defined and parent is not None
+        row["scale_variance"] = scale_variance(side.blocks, parent, base.side_km**2) if defined and parent is not None else float("nan")
+        row["hot_stability"] = row["local_variance_roc"] = float("nan")
+        if finer is not None:
+            rows[-1]["hot_stability"] = hot_stability(*finer, side, spots, year.area)
+            before = rows[-1]["local_variance"]
+            row["local_variance_roc"] = 100 * (row["local_variance"] - before) / before if before > 0 else float("nan")
+        rows.append(row)
+        finer = side, spots
+    if plan.balance != "none":
+        dimension = fractal_dimension(list(factors), [row["box_count"] for row in rows])
+        rows = [row | {"fractal": dimension} for row in rows]
+    return rows
 
 
-def _check_unique(ids: pd.Index, year: object) -> None:
-    if not ids.is_unique:
-        fix = "Give a column year, or sum the parts of a cell first."
-        got = f"twice in {year}: {examples(ids[ids.duplicated()])}"
-        raise refuse("repeated_cell", expected="each cell once a year", got=got, where="accounts of the finest grid", fix=fix)
+def _one_side(year: BaseYear, scale: float, k: int, shift: tuple[int, int], plan: Plan) -> tuple[Side, dict[str, Any], Integers]:
+    """What one side and origin give by themselves."""
+    side = make_side(year, scale, k, shift, plan.settings.min_inside)
+    check_total(year, side.blocks, scale)
+    row, spots = side_indicators(side, is_net=plan.quantity == "net_carbon_emission", settings=plan.settings)
+    row["loss_information"] = loss_information(year, side.blocks)
+    if plan.classes:
+        row["loss_area"] = loss_area(side.member, {name: year.columns[name] for name in plan.classes})
+    if plan.balance != "none":
+        mask = _dominated(year, plan)
+        row["box_count"] = float("nan") if mask is None else box_count(side.member, mask)
+    if plan.drivers:
+        power = driver_power(side, year, plan.drivers, summary=plan.q_summary) if side.is_defined else None
+        row |= {"q": power.q, "q_driver": power.strongest} if power else {"q": float("nan"), "q_driver": "none"}
+    if "population" in year.columns:
+        people = np.bincount(side.member, weights=year.columns["population"], minlength=side.inside.size)[side.inside]
+        known = np.isfinite(people).all() and not np.isnan(row["concentration_area_km2"])
+        row["concentration_population"] = concentration_index(side.total, people) if known else float("nan")
+    return side, row, spots
+
+
+def _dominated(year: BaseYear, plan: Plan) -> NDArray[np.bool_] | None:
+    """Finest cells with a net emission (for the source) or a net sink (for the sink); None for net, or where it is not known."""
+    if plan.quantity == "net_carbon_emission":
+        return None
+    columns = year.columns
+    net = (
+        columns["carbon_source"] - columns["carbon_sink"] if plan.balance == "both" else np.asarray(columns[plan.balance], dtype=np.float64)
+    )
+    return None if np.isnan(net).any() else net > 0 if plan.quantity == "carbon_source" else net < 0
+
+
+def as_table(rows: Sequence[Mapping[str, Any]], has_years: bool) -> pd.DataFrame:
+    """Rows as a table, sides and years in order, the always-present columns first."""
+    table = pd.DataFrame(rows)
+    order = [name for name in FIRST_COLUMNS if name in table]
+    last = [name for name in LAST_COLUMNS if name in table]
+    table = table[[*order, *(name for name in table if name not in (*order, *last)), *last]]
+    table = table.sort_values(["scale_km", "year"], kind="stable", ignore_index=True)
+    if not has_years:
+        table["year"] = pd.array([pd.NA] * len(table), dtype="Int64")
+    return table
+
+
+def warn_undefined(rows: Sequence[Mapping[str, Any]], has_years: bool, quantity: str) -> None:
+    """Name the sides and years without statistics."""
+    missing = [f"{row['scale_km']:g} km" + (f" in {row['year']}" if has_years else "") for row in rows if np.isnan(row["moran_i"])]
+    if missing:
+        warn(f"scale response of {quantity}: a constant field or too few cells, so no statistic at {examples(missing)}.")
+
+
+def provenance(accounts: pd.DataFrame, base: Base, factors: Mapping[float, int], settings: Settings) -> dict[str, Any]:
+    """What stands beside a response: weights, tests, candidates, origin and CRS, as plain data."""
+    crs = getattr(accounts, "crs", None)
+    return {
+        "weights": "queen, binary",
+        "permutations": settings.permutations,
+        "seed": settings.seed,
+        "min_inside": settings.min_inside,
+        "permutation_limit": settings.permutation_limit,
+        "base_km": base.side_km,
+        "origin_km": list(base.origin_km),
+        "candidates_km": list(factors),
+        "crs": "not given" if crs is None else crs.to_string(),
+    }

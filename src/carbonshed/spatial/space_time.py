@@ -260,7 +260,7 @@ def hot_spot_change(spots: pd.DataFrame, *, spot_class: str = "gi_star_class", z
         fix = "Give the column gi_star_class or gi_star_class_fdr of getis_ord."
         raise refuse("unknown_class", expected="hot, cold, ns or island", got=examples(unknown), where=spot_class, fix=fix)
     sides = places.table(spots[spot_class].map(SIDE_OF_SPOT).to_numpy(dtype=np.float64, na_value=np.nan), np.nan)
-    known = ~np.isnan(sides).any(axis=1)
+    known: NDArray[np.bool_] = np.asarray(~np.isnan(sides).any(axis=1))
     if not known.all():
         warn(f"hot_spot_change: {(~known).sum()} units have no class in some year and no change: {examples(places.units[~known])}.")
     side = np.nan_to_num(sides).astype(np.int64)

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
-from carbonshed.accounting.carbon_sinks import CROPLAND_OF_SINK
 from carbonshed.checks import InputError, Problem, nearest
+from carbonshed.study.carbon_config import AccountingSection, AllocatedTable, EmissionsSection
+from carbonshed.study.section import Positive, Section, Share, YearBands
 
 ZONING_SETS = ("budget", "nrca", "density")
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class Section(BaseModel):
-    """A section of ``study.toml``: unknown keys are refused, values never change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
 
 class StudySection(Section):
@@ -66,14 +59,9 @@ class LandCoverSection(Section):
 
     product: str
     path: str
-    band: Literal["by_description"] | dict[int, int] | None = None
+    band: YearBands = None
     coverage: Literal["auto", "centre", "exact"] = "auto"
     min_coverage: Share = 0.98
-
-    @field_validator("band", mode="before")
-    @classmethod
-    def _years_are_numbers(cls, band: Any) -> Any:
-        return {int(year): number for year, number in band.items()} if isinstance(band, dict) else band
 
 
 class GridSection(Section):
@@ -90,60 +78,6 @@ class GridSection(Section):
         if sorted(set(self.scales_km)) != self.scales_km:
             raise ValueError("scales_km must rise and not repeat")
         return self
-
-
-class AccountingSection(Section):
-    """``[accounting]``: how carbon sinks are reckoned, and on which side cropland stands."""
-
-    sink_mode: Literal["landuse_coeff", "npp_gross", "npp_scaled", "table"] = "landuse_coeff"
-    cropland_mode: Literal["source", "npp"] | None = None
-    coefficients: str = "china"
-    npp: dict[str, float] | None = None
-    alpha: Share = 0.1
-    panel: Literal["strict", "drop"] = "strict"
-
-    @model_validator(mode="after")
-    def _pairs(self) -> AccountingSection:
-        belongs = CROPLAND_OF_SINK[self.sink_mode]
-        if self.cropland_mode not in (None, belongs):
-            raise ValueError(f"sink_mode = {self.sink_mode!r} goes with cropland_mode = {belongs!r}, not {self.cropland_mode!r}")
-        if self.sink_mode.startswith("npp") != (self.npp is not None):
-            need = "needs" if self.npp is None else "has no use for"
-            raise ValueError(f"sink_mode = {self.sink_mode!r} {need} npp (class means in g C m-2 a-1)")
-        return self
-
-    @property
-    def cropland(self) -> str:
-        """The cropland mode in force."""
-        return self.cropland_mode or CROPLAND_OF_SINK[self.sink_mode]
-
-
-class AllocatedTable(Section):
-    """A table of totals per county, city or province that is spread over land by weights per km2."""
-
-    path: str
-    level: Literal["auto", "county", "city", "province"] = "auto"
-    citation: str = ""
-    licence: str = ""
-
-
-class EmissionsSection(AllocatedTable):
-    """``[emissions]``: totals per county or province and how they are spread over cells."""
-
-    source: Literal["table"] = "table"
-    allocation: Literal["built_share", "weighted_proxy"] = "built_share"
-    weights: dict[str, float] | None = None
-
-    @model_validator(mode="after")
-    def _weights(self) -> EmissionsSection:
-        if (self.allocation == "weighted_proxy") != (self.weights is not None):
-            raise ValueError("weights (land classes per km2) go with allocation = 'weighted_proxy', and only with it")
-        return self
-
-    @property
-    def class_weights(self) -> dict[str, float]:
-        """Weight per km2 of each land class."""
-        return self.weights or {"built_up": 1.0}
 
 
 class EconomySection(AllocatedTable):
@@ -204,7 +138,7 @@ class CompensationSection(Section):
     flow_cost: Literal["distance", "field_strength"] = "distance"
     flow_solver: Literal["lp", "entropic"] = "lp"
     district_mode: Literal["separate", "merge_by_city", "exclude"] | None = None
-    leave_out: list[str] = []
+    leave_out: list[str] = Field(default=[])
 
 
 class Spec(Section):
@@ -221,8 +155,8 @@ class Spec(Section):
     scale: ScaleSection = ScaleSection()
     zoning: ZoningSection = ZoningSection()
     compensation: CompensationSection = CompensationSection()
-    notes: list[dict[Literal["zh", "en"], str]] = []
-    sources: dict[str, dict[str, str]] = {}
+    notes: list[dict[Literal["zh", "en"], str]] = Field(default=[])
+    sources: dict[str, dict[str, str]] = Field(default={})
 
     @model_validator(mode="after")
     def _whole(self) -> Spec:

@@ -1,44 +1,58 @@
 """The inputs of a study: every file it names, with its digest, and all of them as canonical objects.
 
-`input_files` knows paths only; `read_inputs` reads them, and refuses them with *every* problem at once.
+`input_files` knows paths only; `read_inputs` reads them, and refuses them with *every* problem at once. Tables of totals are read in
+`total_inputs`; continuous rasters are only looked at here (`raster_inputs`), and reduced once onto pieces in the step `accounts`.
 """
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, cast
 
 import geopandas as gpd
 import pandas as pd
 from pyproj import CRS
 
-from carbonshed.checks import DataWarning, InputError, Problem, nearest, warn
+from carbonshed.accounting.coefficients import land_classes, load_coefficients
+from carbonshed.checks import InputError, Problem, examples, nearest
 from carbonshed.readers.boundaries import read_boundaries
+from carbonshed.readers.coefficients import coefficients_from_toml
 from carbonshed.readers.land_cover import land_cover_paths
-from carbonshed.readers.raw_tables import read_raw_table
-from carbonshed.readers.tables import county_table, county_table_problems
 from carbonshed.spatial.counties import canonical_counties, county_problems
 from carbonshed.spatial.crs import equal_area_crs, require_equal_area
-from carbonshed.study.config import AllocatedTable, Spec
+from carbonshed.spatial.grid import Grid
+from carbonshed.spatial.overlay import overlay
+from carbonshed.study.config import Spec
+from carbonshed.study.raster_inputs import raster_problems, raster_roles
 from carbonshed.study.settings import settings_problems
 from carbonshed.study.store import file_digest
+from carbonshed.study.total_inputs import read_emissions, read_long, read_totals, warn_all
+
+READ_WITH: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"coefficients": ("npp", "respiration"), "emissions": ("lights", "population", "gdp")}
+)
+"""Roles of rasters that are read where another role is: what is made from the one changes where the other does."""
+
+PROXY_COLUMNS: Mapping[str, str] = MappingProxyType({"population": "population", "gdp": "gdp_yuan"})
+"""Proxies of an allocation, and the quantity that ``[economy]`` spreads for each."""
 
 
 @dataclass(frozen=True)
 class InputFiles:
-    """Paths of all input files by role, and their digests (taken once)."""
+    """Paths of all input files by role, rasters also by year, and their digests (taken once)."""
 
     paths: dict[str, list[Path]]
     years: dict[int, Path]
+    rasters: dict[str, dict[int, Path]] = field(default_factory=dict)
     _digests: dict[Path, str] = field(default_factory=dict)
 
     def digests(self, role: str) -> list[str]:
-        """SHA-256 of each file of a role."""
-        return [self._digest(path) for path in self.paths.get(role, [])]
+        """SHA-256 of each file of a role, and of the rasters that are read with it."""
+        return [self._digest(path) for name in (role, *READ_WITH.get(role, ())) for path in self.paths.get(name, [])]
 
     def _digest(self, path: Path) -> str:
         if path not in self._digests:
@@ -84,10 +98,14 @@ def input_files(spec: Spec, base: Path) -> InputFiles:
     for role, table in (("emissions", spec.emissions), ("economy", spec.economy)):
         if table:
             named[role] = [(f"[{role}] path", base / table.path)]
+    rasters: dict[str, dict[int, Path]] = {}
+    for role, about in raster_roles(spec).items():
+        rasters[role] = {year: base / path for year, path in land_cover_paths(about.template, spec.study.years).items()}
+        named[role] = [(f"{about.key}, {year}", path) for year, path in rasters[role].items()]
     problems = [_not_there(key, path) for entries in named.values() for key, path in entries if not path.is_file()]
     if problems:
         raise InputError(problems)
-    return InputFiles({role: list(dict.fromkeys(path for _, path in entries)) for role, entries in named.items()}, years)
+    return InputFiles({role: list(dict.fromkeys(path for _, path in entries)) for role, entries in named.items()}, years, rasters)
 
 
 def _not_there(key: str, path: Path) -> Problem:
@@ -108,6 +126,8 @@ class Inputs:
     county_table: pd.DataFrame | None
     emissions: pd.DataFrame | None
     economy: pd.DataFrame | None
+    county_extra: pd.DataFrame | None = None
+    """Columns of the county table that are no terms: NPP, yields and farm inputs, under the names `AccountingSection` gives them."""
 
     @property
     def has_land_units(self) -> bool:
@@ -120,6 +140,12 @@ class Inputs:
         units = self.counties if self.counties is not None else self.region
         assert units is not None
         return units
+
+    @cached_property
+    def pieces(self) -> gpd.GeoDataFrame:
+        """Counties cut by the finest grid: what every raster is reduced to."""
+        grid = Grid.over(self.land_units, side_km=self.spec.grid.base_km, crs=self.crs)
+        return overlay(grid, self.land_units)
 
 
 def read_inputs(spec: Spec, files: InputFiles) -> Inputs:
@@ -146,18 +172,61 @@ def gather_inputs(spec: Spec, files: InputFiles) -> tuple[Inputs, list[Problem]]
     if raw_counties is not None and crs is not None:
         found = county_problems(raw_counties, **_county_columns(spec))
         problems += [p for p in found if p.severity == "error"]
-        _warn_all(found)
+        warn_all(found)
         if not any(p.severity == "error" for p in found):
             counties = canonical_counties(raw_counties, crs=crs, **_county_columns(spec))
     if raw_region is not None and crs is not None:
         region = _attempt(problems, _canonical_region, raw_region, crs)
-    table = _attempt(problems, _read_table, spec, files, problems, counties)
-    emissions = _attempt(problems, _read_totals, "emissions", spec.emissions, files, spec, counties, ["carbon_source"], problems)
-    quantities = list(spec.economy.weights) if spec.economy else []
-    economy = _attempt(problems, _read_totals, "economy", spec.economy, files, spec, counties, quantities, problems)
+    units = counties if counties is not None else region
+    table, extra = _attempt(problems, _read_table, spec, files, problems, counties) or (None, None)
+    emissions = economy = None
+    if spec.emissions and spec.emissions.source != "gridded":
+        emissions = _attempt(problems, read_emissions, files.paths["emissions"][0], spec.emissions, spec, units, problems)
+    if spec.economy:
+        wanted = list(spec.economy.weights)
+        economy = _attempt(problems, read_totals, "economy", files.paths["economy"][0], spec.economy, spec, units, wanted, problems)
+    if units is not None:
+        found = raster_problems(spec, files.rasters, units)
+        problems += [p for p in found if p.severity == "error"]
+        warn_all(found)
     problems += settings_problems(spec, counties, *files.paths.get("coefficients", []))
+    problems += _proxy_problems(spec)
+    warn_all(_missing_classes(spec, files))
     known_crs = cast(CRS, crs)  # None only where there is a problem
-    return Inputs(spec, files, known_crs, counties, region, table, emissions, economy), problems
+    return Inputs(spec, files, known_crs, counties, region, table, emissions, economy, extra), problems
+
+
+def _proxy_problems(spec: Spec) -> list[Problem]:
+    """Proxies that some weight names, but that neither a raster nor ``[economy]`` gives."""
+    if spec.emissions is None:
+        return []
+    spread = set(spec.economy.weights) if spec.economy else set()
+    fix = "Give [emissions] {0} = a raster with {0}_per, or spread it in [economy] weights."
+    return [
+        Problem("no_proxy", f"{name} on the map", "none", "[emissions] weights", fix.format(name))
+        for name, column in PROXY_COLUMNS.items()
+        if name in spec.emissions.proxies and getattr(spec.emissions, name) is None and column not in spread
+    ]
+
+
+def _missing_classes(spec: Spec, files: InputFiles) -> list[Problem]:
+    """Land classes that the coefficient set does not hold: said before the map is read, since a run stops where it holds them."""
+    if spec.land_cover is None:
+        return []
+    own = files.paths.get("coefficients")
+    try:
+        chosen = load_coefficients(coefficients_from_toml(own[0]) if own else spec.accounting.coefficients)
+    except InputError:
+        return []  # said by `settings_problems`
+    lacking = [name for name in land_classes() if name != "shrub" and chosen.side_of(name) is None]
+    if not lacking:
+        return []
+    fix = f'Where the map holds them the run stops: add them in a TOML of your own with base = "{chosen.name}".'
+    return [
+        Problem(
+            "class_without_coefficient", "all land classes", f"none for {', '.join(lacking)}", "[accounting] coefficients", fix, "warning"
+        )
+    ]
 
 
 def _attempt(problems: list[Problem], function: Any, *args: Any) -> Any:
@@ -166,12 +235,6 @@ def _attempt(problems: list[Problem], function: Any, *args: Any) -> Any:
     except InputError as error:
         problems += error.problems
         return None
-
-
-def _warn_all(problems: Sequence[Problem]) -> None:
-    for problem in problems:
-        if problem.severity == "warning":
-            warn(str(problem))
 
 
 def _county_columns(spec: Spec) -> dict[str, Any]:
@@ -201,68 +264,24 @@ def _canonical_region(raw: gpd.GeoDataFrame, crs: CRS) -> gpd.GeoDataFrame:
     return canonical_counties(whole, id="unit_id", name="name", crs=crs)
 
 
-def _read_table(spec: Spec, files: InputFiles, problems: list[Problem], counties: gpd.GeoDataFrame | None) -> pd.DataFrame | None:
+def _read_table(
+    spec: Spec, files: InputFiles, problems: list[Problem], counties: gpd.GeoDataFrame | None
+) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
+    """The county table in registered columns, and beside it the columns that ``[accounting]`` asks for."""
+    also = spec.accounting.table_columns
     if spec.counties is None or spec.counties.table is None:
-        return None
+        if also:
+            fix = "Give [counties] table, or a raster or class means."
+            problems.append(Problem("no_table", f"a county table with {', '.join(also)}", "none", "[accounting]", fix))
+        return None, None
     id_column = spec.counties.table_id or spec.counties.id
     ids = counties.index if counties is not None else None
-    return _read_long(files.paths["county_table"][0], id_column, spec, ids, problems, encoding=spec.counties.encoding)
-
-
-def _read_long(
-    path: Path, id_column: str, spec: Spec, ids: pd.Index | None, problems: list[Problem], *, encoding: str | None = None
-) -> pd.DataFrame | None:
-    """A long table in registered columns, or None where it has errors; they join `problems`."""
-    raw = read_raw_table(path, encoding=encoding)
-    years = spec.study.years
-    found = county_table_problems(raw, ids=ids, years=years, id=id_column, where=path.name)
-    problems += [p for p in found if p.severity == "error"]
-    _warn_all(found)
-    if any(p.severity == "error" for p in found):
-        return None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DataWarning)  # said above
-        return county_table(raw, id=id_column, years=years, where=path.name)
-
-
-def _read_totals(
-    role: str,
-    section: AllocatedTable | None,
-    files: InputFiles,
-    spec: Spec,
-    counties: gpd.GeoDataFrame | None,
-    quantities: list[str],
-    problems: list[Problem],
-) -> pd.DataFrame | None:
-    """A long table of totals per statistical unit, whose ids must be counties, cities or provinces of the study."""
-    if section is None:
-        return None
-    path = files.paths[role][0]
-    raw = read_raw_table(path)
-    ids = None
-    if counties is not None and "id" in raw:
-        level = total_level(set(raw["id"].astype(str)), counties, section.level, role)
-        ids = counties.index if level == "county" else pd.Index(counties[level].unique())
-    table = _read_long(path, "id", spec, ids, problems)
-    missing = [q for q in quantities if table is not None and q not in table.columns]
-    if table is not None and missing:
-        have = ", ".join(str(c) for c in table.columns)
-        problems.append(Problem("missing_column", f"columns {', '.join(missing)}", have, f"[{role}] path", "Add the columns."))
-    return table
-
-
-def total_level(ids: set[str], counties: gpd.GeoDataFrame, level: str, role: str) -> str:
-    """The level the ids of a table of totals stand for: county, city or province.
-
-    Raises
-    ------
-    InputError
-        If ``auto`` cannot tell, or the counties have no such column.
-    """
-    groups = {"county": set(counties.index), **{c: set(counties[c]) for c in ("city", "province") if c in counties.columns}}
-    if level == "auto":
-        level = max(groups, key=lambda name: len(groups[name] & ids))
-    if level not in groups:
-        fix = f"Set [counties] {level} = the column that holds it."
-        raise InputError(Problem("no_level", f"counties with a {level}", "no such column", f"[{role}] level", fix))
-    return level
+    table = read_long(files.paths["county_table"][0], id_column, spec, ids, problems, encoding=spec.counties.encoding, also=also)
+    if table is None or not also:
+        return table, None
+    for header, name in also.items():
+        empty = table.index[table[name].isna()].unique()
+        if len(empty) and name.startswith(("yield ", "input ")):
+            fix = "Fill the cells: 0 where a crop is not grown or an input not used."
+            problems.append(Problem("empty_cell", f"{header} of every county", f"none for {examples(empty)}", "[counties] table", fix))
+    return table.drop(columns=list(also.values())), table[["year", *also.values()]]

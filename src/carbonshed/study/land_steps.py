@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from carbonshed.accounting.account import carbon_account
-from carbonshed.accounting.allocation import allocate_with_report, land_weights
-from carbonshed.accounting.carbon_sinks import carbon_sink
-from carbonshed.accounting.carbon_sources import direct_source
-from carbonshed.accounting.coefficients import land_classes, load_coefficients
-from carbonshed.checks import check_conserved, refuse, warn
-from carbonshed.readers.coefficients import coefficients_from_toml
+from carbonshed.accounting.allocation import land_weights
+from carbonshed.accounting.coefficients import land_classes
+from carbonshed.checks import refuse, warn
 from carbonshed.readers.land_cover import tabulate_land_area
 from carbonshed.spatial.cell_ids import coarse_ids
 from carbonshed.spatial.grid import Grid
-from carbonshed.spatial.overlay import overlay
-from carbonshed.study.config import AllocatedTable
+from carbonshed.study.allocation_comparison import allocation_comparison, moved_shares
 from carbonshed.study.frames import by_year
-from carbonshed.study.inputs import total_level
+from carbonshed.study.piece_rasters import rasters_on_pieces
 from carbonshed.study.pipeline import Context, StepOutput
+from carbonshed.study.sink_accounts import LandFlows, land_flows
+from carbonshed.study.source_accounts import Sources, allocated_sources
+from carbonshed.study.spreading import Spreader, checked, statistical_totals
 
 TEXT_COLUMNS = ("name", "city", "province", "is_district")
 ECONOMY = ("gdp_yuan", "population", "fiscal_revenue_yuan")
@@ -34,10 +31,8 @@ def land_area_step(context: Context) -> StepOutput:
     spec, inputs = context.spec, context.inputs
     section = spec.land_cover
     assert section is not None
-    units = inputs.land_units
     context.progress(0.0, "cutting counties by the grid")
-    grid = Grid.over(units, side_km=spec.grid.base_km, crs=inputs.crs)
-    pieces = overlay(grid, units)
+    pieces = inputs.pieces
     context.progress(0.2, f"{len(pieces)} pieces; reading land cover")
     product = str(inputs.files.paths["legend"][0]) if "legend" in inputs.files.paths else section.product
     area = tabulate_land_area(
@@ -54,7 +49,7 @@ def land_area_step(context: Context) -> StepOutput:
         classified = rows[[c for c in land_classes() if c in rows]].to_numpy().sum() + rows["nodata_km2"].sum()
         row = {"what": "land area of classes and nodata = area of the region [km2]", "year": year}
         # Areas of pixels (geodesic) against areas of polygons (equal-area projection): two independent roads, so not to rounding.
-        output.checks.append(_checked(row, float(rows["area_km2"].sum()), float(classified), tolerance=1e-3))
+        output.checks.append(checked(row, float(rows["area_km2"].sum()), float(classified), tolerance=1e-3))
         share = 1 - rows["nodata_km2"].sum() / rows["area_km2"].sum()
         _require_coverage(share, section.min_coverage, year)
     output.choices = {
@@ -113,11 +108,6 @@ def _land_area_table(pieces: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(levels, ignore_index=True).set_index("unit_id")
 
 
-def _checked(row: dict[str, Any], before: float, after: float, *, tolerance: float = 1e-9) -> dict[str, Any]:
-    error = check_conserved(before, after, what=row["what"], tolerance=tolerance)
-    return {**row, "before": before, "after": after, "relative_error": error}
-
-
 def accounts_step(context: Context) -> StepOutput:
     """Carbon source, sink and net emission per county and, where there is land cover, per cell of every scale."""
     output = StepOutput()
@@ -137,7 +127,7 @@ def accounts_step(context: Context) -> StepOutput:
     accounting = context.spec.accounting
     output.choices |= {"sink_mode": accounting.sink_mode, "cropland_mode": accounting.cropland, "coefficients": accounting.coefficients}
     if context.spec.emissions:
-        output.choices["allocation"] = context.spec.emissions.allocation
+        output.choices |= {"emissions_source": context.spec.emissions.source, "allocation": context.spec.emissions.allocation_in_force}
     return output
 
 
@@ -183,104 +173,85 @@ def _account(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
 def _piece_accounts(context: Context, output: StepOutput) -> pd.DataFrame:
     """The table of pieces with carbon source and sink, and the economy where it is spread."""
-    spec, inputs = context.spec, context.inputs
     pieces = context.tables["pieces"].copy()
     classes = [c for c in land_classes() if c in pieces]
-    coefficients = _coefficients(context)
-    context.progress(0.1, "sinks")
-    by_class = carbon_sink(pieces[classes], coefficients=coefficients)
-    pieces["carbon_sink_landuse_coeff"] = by_class.to_numpy()
-    mode = spec.accounting.sink_mode
-    if mode == "landuse_coeff":
-        pieces["carbon_sink"] = pieces["carbon_sink_landuse_coeff"]
-    elif mode == "table":
-        pieces["carbon_sink"] = _spread_table_column(context, pieces, "carbon_sink", dict.fromkeys(classes, 1.0), output)
-    else:
-        sink = carbon_sink(pieces[classes], sink_mode=mode, npp=spec.accounting.npp, alpha=spec.accounting.alpha)
-        pieces["carbon_sink"] = sink.to_numpy()
+    spreader = Spreader(pieces, output)
+    rasters = rasters_on_pieces(context, pieces, output)
+    context.progress(0.1, "economy")
+    economy = _economy(context, spreader)
+    context.progress(0.2, "sinks")
+    land = land_flows(context, spreader, classes, rasters)
     context.progress(0.4, "sources")
-    if spec.emissions:
-        energy = _spread(context, pieces, "emissions", spec.emissions, "carbon_source", spec.emissions.class_weights, output)
-    else:
-        energy = _spread_table_column(context, pieces, "carbon_source", {"built_up": 1.0}, output)
-    direct = direct_source(pieces[classes], coefficients=coefficients) if spec.accounting.cropland == "source" else 0.0
-    pieces["carbon_source"] = energy + np.asarray(direct)
-    context.progress(0.6, "economy")
-    if spec.economy:
-        for quantity, weights in spec.economy.weights.items():
-            pieces[quantity] = _spread(context, pieces, "economy", spec.economy, quantity, weights, output)
-        what = ", ".join(spec.economy.weights)
-        output.notes.append({"en": f"Modelled by spreading totals over land: {what}.", "zh": f"按土地分摊总量模拟得到：{what}。"})
-    assert inputs.land_units is not None
+    sources = allocated_sources(context, spreader, rasters, economy)
+    if spreader.reports:
+        output.tables["allocation_report"] = pd.concat(spreader.reports)
+    _say_cropland_sign(context, pieces, land, sources, output)
+    pieces["carbon_sink_landuse_coeff"] = land.sink_by_coefficients
+    pieces["carbon_sink"] = land.sink
+    pieces["carbon_source"] = sources.main + land.source
+    for quantity, values in economy.items():
+        pieces[quantity] = values
+    _compare(context, pieces, land, sources, output)
     return pieces
 
 
-def _coefficients(context: Context) -> Any:
-    named = context.spec.accounting.coefficients
-    paths = context.inputs.files.paths.get("coefficients")
-    return coefficients_from_toml(paths[0]) if paths else load_coefficients(named)
+def _economy(context: Context, spreader: Spreader) -> dict[str, np.ndarray]:
+    """Quantities of ``[economy]`` on the pieces: modelled, and said so."""
+    spec, table = context.spec, context.inputs.economy
+    if spec.economy is None or table is None:
+        return {}
+    what = ", ".join(spec.economy.weights)
+    spreader.output.notes.append({"en": f"Modelled by spreading totals over land: {what}.", "zh": f"按土地分摊总量模拟得到：{what}。"})
+    totals = statistical_totals(context.inputs, spreader.pieces, table, spec.economy.level, "economy")
+    found = {}
+    for quantity, weights in spec.economy.weights.items():
+        by_class = pd.Series(np.asarray(land_weights(spreader.pieces, weights)), index=spreader.pieces.index)
+        found[quantity] = spreader.spread(totals, quantity, by_class, allocation="weighted_proxy")
+    return found
 
 
-def _spread(
-    context: Context,
-    pieces: pd.DataFrame,
-    role: str,
-    section: AllocatedTable,
-    quantity: str,
-    weights: dict[str, float],
-    output: StepOutput,
-) -> np.ndarray:
-    """Totals of a table spread over the pieces of each statistical unit, year by year."""
-    inputs = context.inputs
-    table = getattr(inputs, role)
-    counties = inputs.counties
-    level = "region" if counties is None else total_level(set(table.index), counties, section.level, role)
-    within = _statistical_units(pieces, counties, level)
-    return _spread_totals(pieces, table, within, quantity, weights, level, output)
+def _compare(context: Context, pieces: pd.DataFrame, land: LandFlows, sources: Sources, output: StepOutput) -> None:
+    """Tables of the second allocation and of the regression on lights, and what a reader must know of the emissions."""
+    output.notes += sources.notes
+    if sources.regression is not None:
+        output.tables["lights_regression"] = sources.regression
+    section = context.spec.emissions
+    if section is None or section.compare_with is None or sources.compared is None:
+        return
+    grid = context.spec.grid
+    table = allocation_comparison(
+        pieces,
+        sources.compared + land.source,
+        base_km=grid.base_km,
+        scales_km=sorted({grid.base_km, *grid.scales_km}),
+        allocation=section.allocation_in_force,
+        compared_with=section.compare_with,
+    )
+    output.tables["allocation_comparison"] = table
+    moved = moved_shares(table, grid.base_km)
+    output.choices["allocation_comparison"] = {"compared_with": section.compare_with, "moved_share": moved}
 
 
-def _statistical_units(pieces: pd.DataFrame, counties: gpd.GeoDataFrame | None, level: str) -> pd.Series:
-    if level in ("county", "region") or counties is None:
-        return pieces["county_id"]
-    return pieces["county_id"].map(counties[level])
-
-
-def _spread_table_column(
-    context: Context, pieces: pd.DataFrame, quantity: str, weights: dict[str, float], output: StepOutput
-) -> np.ndarray:
-    table = context.inputs.county_table
-    if table is None or quantity not in table:
-        fix = f"Give [emissions], or {quantity}_t in [counties] table."
-        raise refuse("no_source", expected=f"{quantity} per county or province", got="none", where="study.toml", fix=fix)
-    return _spread_totals(pieces, table, pieces["county_id"], quantity, weights, "county", output)
-
-
-def _spread_totals(
-    pieces: pd.DataFrame,
-    table: pd.DataFrame,
-    within: pd.Series,
-    quantity: str,
-    weights: dict[str, float],
-    level: str,
-    output: StepOutput,
-) -> np.ndarray:
-    spread = np.zeros(len(pieces))
-    reports = []
-    for year in pieces["year"].unique():
-        rows = (pieces["year"] == year).to_numpy()
-        part = pieces.loc[rows]
-        totals = table.loc[table["year"] == year, quantity]
-        fallbacks = {"built-up area": part["built_up"], "land area": part["area_km2"]}
-        proxy = pd.Series(np.asarray(land_weights(part, weights)), index=part.index)
-        values, report = allocate_with_report(totals, proxy, within=within[rows], fallbacks=fallbacks)
-        spread[rows] = values.to_numpy()
-        what = f"{quantity}: totals by {level} = sum over pieces"
-        output.checks.append(_checked({"what": what, "year": year}, float(totals.sum()), float(np.nansum(spread[rows]))))
-        reports.append(report.assign(year=int(year), quantity=quantity, level=level))
-    report = pd.concat(reports)
-    before = output.tables.get("allocation_report")
-    output.tables["allocation_report"] = report if before is None else pd.concat([before, report])
-    return spread
+def _say_cropland_sign(context: Context, pieces: pd.DataFrame, land: LandFlows, sources: Sources, output: StepOutput) -> None:
+    """Share of the area whose net emission changes its sign between the study's cropland mode and cropland as a source."""
+    mode = context.spec.accounting.cropland
+    if mode == "source":
+        return
+    table = pieces[["year", "cell_id", "area_km2"]].assign(
+        own=sources.main + land.source - land.sink, other=sources.main + land.source_by_coefficients - land.sink_by_coefficients
+    )
+    cells = table.groupby(["year", "cell_id"])[["area_km2", "own", "other"]].sum(min_count=1).reset_index()
+    flips = cells["area_km2"].where(np.sign(cells["own"]) * np.sign(cells["other"]) < 0, 0.0)
+    share = flips.groupby(cells["year"]).sum() / cells.groupby("year")["area_km2"].sum()
+    output.choices["cropland_sign"] = {"mode": mode, "compared_with": "source", "area_share": {str(y): float(v) for y, v in share.items()}}
+    worst = float(share.max())
+    output.notes.append(
+        {
+            "en": f"The sign given to cropland decides the map: with cropland as a source and sinks by coefficients, net emission changes "
+            f"its sign on {worst:.0%} of the area.",
+            "zh": f"耕地的符号决定净排放图：若耕地计为碳源、碳汇按地类系数核算，{worst:.0%}面积的净排放变号。",
+        }
+    )
 
 
 def _grid_accounts(context: Context, pieces: pd.DataFrame, output: StepOutput) -> gpd.GeoDataFrame:
@@ -332,4 +303,4 @@ def _check_sums(output: StepOutput, what: str, pieces: pd.DataFrame, frame: pd.D
         before, after = pieces.groupby("year")[quantity].sum(), frame.groupby("year")[quantity].sum()
         for year in before.index:
             row = {"what": f"{quantity}: pieces = {what} [t CO2 a-1]", "year": year}
-            output.checks.append(_checked(row, float(before[year]), float(after[year])))
+            output.checks.append(checked(row, float(before[year]), float(after[year])))

@@ -14,8 +14,8 @@ from carbonshed.compensation.direction import compensation_direction, direction_
 from carbonshed.compensation.districts import apply_district_mode
 from carbonshed.compensation.flows import compensation_flow, flow_summary
 from carbonshed.compensation.form_properties import form_properties
-from carbonshed.compensation.price import carbon_price
-from carbonshed.compensation.priority import balance, balance_summary, compensation_priority
+from carbonshed.compensation.price import Price, carbon_price
+from carbonshed.compensation.priority import balance, balance_summary, compensation_priority, priority_stability
 from carbonshed.compensation.revise import revise_account
 from carbonshed.study.frames import by_year
 from carbonshed.study.pipeline import Context, StepOutput
@@ -33,16 +33,45 @@ def compensated_counties(context: Context) -> gpd.GeoDataFrame:
 def compensation_step(context: Context) -> StepOutput:
     """Account, revision, price, ability, cap, closure, priority; balance B_N; direction by province and city."""
     spec, chosen = context.spec, compensation_settings(context.spec)
-    counties = pd.DataFrame(compensated_counties(context).drop(columns="geometry"))
+    shapes = compensated_counties(context)
+    counties = pd.DataFrame(shapes.drop(columns="geometry"))
     if "gdp_yuan" not in counties:
         counties["gdp_yuan"] = np.nan
     price = carbon_price(spec.compensation.price)
-    form = {"form": chosen["revision"], "weights": chosen.get("weights"), "floor_quantile": chosen["floor_quantile"]}
-    context.progress(0.1, "revision")
-    revised = revise_account(counties, rescale=chosen["rescale"], **form)
-    context.progress(0.3, "amounts")
-    amounts = compensation_amount(
-        revised,
+    context.progress(0.1, "revision and amounts")
+    amounts = _amounts(counties, price, chosen)
+    context.progress(0.5, "priority")
+    ranked = compensation_priority(amounts)
+    table = pd.concat([ranked, institution_rows(amounts, closure=chosen["closure"])])
+    places = [*shapes.geometry, *[None] * (len(table) - len(ranked))]
+    output = StepOutput(
+        tables={
+            "compensation": gpd.GeoDataFrame(table, geometry=places, crs=shapes.crs),
+            "compensation_totals": amount_summary(amounts, closure=chosen["closure"]),
+            "balance": balance(ranked),
+            "balance_summary": balance_summary(ranked),
+            "direction": _direction(ranked),
+            "revision_properties": form_properties(counties, **_form(chosen)),
+        }
+    )
+    if len(spec.study.years) > 1:
+        output.tables["priority_stability"] = priority_stability(ranked)
+    if "province" in ranked and "population" in ranked:
+        output.choices["direction"] = [asdict(check) for check in direction_checks(ranked, by="province")]
+    _money_totals(output, table, chosen["closure"])
+    record = {key: value for key, value in chosen.items() if value is not None}
+    output.choices |= {"preset": spec.compensation.preset, **record, "price": asdict(price), "p_convention": "two_sided"}
+    return output
+
+
+def _form(chosen: dict[str, Any]) -> dict[str, Any]:
+    return {"form": chosen["revision"], "weights": chosen["weights"], "floor_quantile": chosen["floor_quantile"]}
+
+
+def _amounts(counties: pd.DataFrame, price: Price, chosen: dict[str, Any]) -> pd.DataFrame:
+    """Revised deficits and the amounts that follow from them."""
+    return compensation_amount(
+        revise_account(counties, rescale=chosen["rescale"], **_form(chosen)),
         price=price,
         ability=chosen["ability"],
         closure=chosen["closure"],
@@ -50,27 +79,6 @@ def compensation_step(context: Context) -> StepOutput:
         fiscal_cap=chosen["fiscal_cap"] or None,
         overflow=chosen["overflow"],
     )
-    context.progress(0.5, "priority")
-    ranked = compensation_priority(amounts)
-    summary = amount_summary(amounts, closure=chosen["closure"])
-    institutions = institution_rows(amounts, closure=chosen["closure"])
-    table = pd.concat([ranked, institutions]) if len(institutions) else ranked
-    output = StepOutput(
-        tables={
-            "compensation": table,
-            "compensation_totals": summary,
-            "balance": balance(ranked),
-            "balance_summary": balance_summary(ranked),
-            "direction": _direction(ranked),
-            "revision_properties": form_properties(counties, **form),
-        }
-    )
-    if "province" in ranked and "population" in ranked:
-        output.choices["direction"] = [asdict(check) for check in direction_checks(ranked, by="province")]
-    _money_totals(output, table, chosen["closure"])
-    record = {key: value for key, value in chosen.items() if value is not None}
-    output.choices |= {"preset": spec.compensation.preset, **record, "price": asdict(price), "p_convention": "two_sided"}
-    return output
 
 
 def _direction(ranked: pd.DataFrame) -> pd.DataFrame:
@@ -101,12 +109,8 @@ def _money_totals(output: StepOutput, table: pd.DataFrame, closure: str) -> None
 
 def flows_step(context: Context) -> StepOutput:
     """Who pays whom: least-cost transport between payers and recipients, exact to the fen."""
-    counties = compensated_counties(context)
     money = context.tables["compensation"]
-    shapes = counties.loc[~counties.index.duplicated(), "geometry"]
-    geometry = gpd.GeoSeries(shapes.reindex(money.index).to_numpy(), index=money.index, crs=counties.crs)
-    frame = gpd.GeoDataFrame(money, geometry=geometry)
-    flows = compensation_flow(frame, cost=context.spec.compensation.flow_cost, solver=context.spec.compensation.flow_solver)
+    flows = compensation_flow(money, cost=context.spec.compensation.flow_cost, solver=context.spec.compensation.flow_solver)
     output = StepOutput(tables={"flows": flows, "flow_summary": flow_summary(flows, money)})
     for year, rows in by_year(money):
         moved = float(flows.loc[flows["year"] == year, "compensation_flow"].sum())

@@ -134,15 +134,14 @@ def statistics_step(context: Context) -> StepOutput:
             rows = rows.loc[first.index]
             parts += [_local(rows, rows[q] / rows["area_km2"], q, year, neighbours, spec.study.seed) for q in CARBON]
             if money is not None:
-                parts += _local_money(rows, money[money["year"] == year], year, spec.study.seed)
+                parts += _local_money(money[money["year"] == year], year, spec.study.seed)
     return StepOutput(tables={"spatial_statistics": pd.concat(parts)})
 
 
-def _local_money(counties: gpd.GeoDataFrame, money: pd.DataFrame, year: int, seed: int) -> list[pd.DataFrame]:
+def _local_money(money: gpd.GeoDataFrame, year: int, seed: int) -> list[pd.DataFrame]:
     """Local statistics of the signed and the absolute amounts (before closure), among the counties that have one."""
-    amount = (money["receivable_before"] - money["payable_before"]).dropna()
-    amount = amount[amount.index.isin(counties.index)]
-    rows = counties.loc[amount.index]
+    rows = money[money.geometry.notna() & money["payable_before"].notna()]
+    amount = rows["receivable_before"] - rows["payable_before"]
     neighbours = polygon_neighbours(rows)
     signed = _local(rows, amount, "net_compensation", year, neighbours, seed)
     return [signed, _local(rows, amount.abs(), "absolute_compensation", year, neighbours, seed)]
@@ -167,9 +166,7 @@ def centre_step(context: Context) -> StepOutput:
     tables += [centre_of_gravity(carbon, weight=quantity) for quantity in ("carbon_source", "carbon_sink")]
     money = context.tables.get("compensation")
     if money is not None:
-        shapes = carbon.loc[~carbon.index.duplicated(), "geometry"]
-        known = money[money.index.isin(shapes.index) & money["payable_before"].notna()]
-        frame = gpd.GeoDataFrame(known, geometry=shapes.reindex(known.index).to_numpy(), crs=carbon.crs)
-        frame = frame.assign(payable=known["payable_before"], receivable=known["receivable_before"])
+        known = money[money.geometry.notna() & money["payable_before"].notna()]
+        frame = known.assign(payable=known["payable_before"], receivable=known["receivable_before"])
         tables += [centre_of_gravity(frame, weight=quantity) for quantity in ("payable", "receivable")]
     return StepOutput(tables={"centre_of_gravity": pd.concat(tables, ignore_index=True)})

@@ -241,7 +241,7 @@ def _all_rows(model: ZoneModel, whole: csr_array, cells: FittedCells, fitted: In
     x, years = model.features(model.indicators), years_of(model.indicators)
     labels = np.full(len(x), -1, dtype=np.int64)
     labels[cells.rows] = fitted
-    known = ~np.isnan(x).any(axis=1)
+    known = np.asarray(~np.isnan(x).any(axis=1))
     open_rows = [row for row in canonical_order(model.indicators) if known[row] and labels[row] < 0]
     while open_rows:
         taken = {}

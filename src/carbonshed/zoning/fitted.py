@@ -16,7 +16,7 @@ from carbonshed.zoning.cluster import group_means
 from carbonshed.zoning.features import canonical_order
 from carbonshed.zoning.indicators import column_of
 from carbonshed.zoning.model import ZoneModel
-from carbonshed.zoning.name import name_clusters, naming_scores, naming_terms
+from carbonshed.zoning.name import MISSING, name_clusters, naming_scores, naming_terms
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -65,9 +65,10 @@ def fitted_cells(model: ZoneModel, neighbours: object | None = None) -> FittedCe
     order = canonical_order(model.indicators)
     frame = model.indicators.iloc[order]
     x = model.features(frame)
-    keep = ~np.isnan(x).any(axis=1)
+    keep: NDArray[np.bool_] = np.asarray(~np.isnan(x).any(axis=1))
     if "inside_share" in frame.columns:
         keep &= ~(column_of(frame, "inside_share") < LEAST_INSIDE)
+    keep &= model.zones["zone"].to_numpy(dtype=str)[order] != MISSING  # the rule has its own unknowns
     rows = order[keep]
     links = None
     if neighbours is not None:

@@ -14,15 +14,16 @@ from carbonshed.checks import refuse
 from carbonshed.zoning.cluster import Clusterer, fit_clusters
 from carbonshed.zoning.contiguity import CONTIGUOUS, region_labels
 from carbonshed.zoning.fitted import FittedCells
-from carbonshed.zoning.indicators import column_of, yearly_totals, years_of
+from carbonshed.zoning.indicators import column_of, unit_ids, yearly_totals, years_of
 from carbonshed.zoning.model import ZoneModel
 from carbonshed.zoning.som_estimator import SOM
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
+FITTED = ("som_kmeans", "kmeans", "gmm", "ward")
 NOT_DRAWN = 1e-6
-"""Weight of a cell that a bootstrap did not draw, where links need it to be there: it joins its most similar neighbour and moves no mean."""
+"""Weight of a cell that a bootstrap did not draw, where links need it: it joins its most similar neighbour and moves no mean."""
 
 
 def make_som(model: ZoneModel, x: Floats, *, initialisation: str | None = None, seed: int = 0, same_shape: bool = True) -> SOM | None:
@@ -54,19 +55,28 @@ def run_seeds(runs: int, seed: int) -> list[int]:
 def bootstrap_runs(cells: FittedCells, *, runs: int, seed: int, zones: int | None = None) -> tuple[Integers, Integers]:
     """Clusters of all rows in each run, and how often each row was drawn for it: arrays (runs, rows).
 
-    A run draws as many rows as there are, with replacement, clusters them by the model's method (scaler and features kept), and gives
-    every row a cluster as the method does for rows outside its fit. Under the rule of `rule_zones` it is the region's totals that
-    are drawn; along links, cells that were not drawn weigh next to nothing.
+    A run draws as many cells or counties as there are, with replacement and with all their years, clusters their rows by the model's
+    method (scaler and features kept), and gives every row a cluster as the method does for rows outside its fit. Under the rule
+    of `rule_zones` it is the region's totals that are drawn; along links, cells that were not drawn weigh next to nothing.
     """
     one = _bootstrap_run(cells, zones)
-    labels, drawn = [], []
+    member = np.unique(unit_ids(cells.frame).astype(str), return_inverse=True)[1].ravel()
+    kind = np.unique(cells.x, axis=0, return_inverse=True)[1].ravel()
+    k = int(cells.model.provenance["zones"]) if zones is None else zones
+    n_units, labels, drawn = int(member.max()) + 1, [], []
     for each in run_seeds(runs, seed):
         generator = np.random.default_rng(each)
-        chosen = np.sort(generator.integers(len(cells.x), size=len(cells.x)))
-        counts = np.bincount(chosen, minlength=len(cells.x))
-        labels.append(one(chosen, counts, each))
+        counts = _draw(generator, n_units, member)
+        while cells.model.clusterer.method in FITTED and len(np.unique(kind[counts > 0])) < k:
+            counts = _draw(generator, n_units, member)
+        labels.append(one(np.repeat(np.arange(len(counts)), counts), counts, each))
         drawn.append(counts)
     return np.array(labels), np.array(drawn)
+
+
+def _draw(generator: np.random.Generator, n_units: int, member: Integers) -> Integers:
+    """How often each row is drawn."""
+    return np.bincount(generator.integers(n_units, size=n_units), minlength=n_units)[member]
 
 
 def _bootstrap_run(cells: FittedCells, zones: int | None) -> Callable[[Integers, Integers, int], Integers]:

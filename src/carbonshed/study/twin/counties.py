@@ -18,7 +18,7 @@ from carbonshed.study.twin.noise import Floats, gaussian_field
 
 MARGIN_KM = 8.0
 """From the edge of the square that is drawn to the straight border that is then made ragged."""
-N_CITIES, CITY_DISTANCE_KM = 15, 75.0
+N_CITIES, CITY_DISTANCE_KM = 15, 95.0
 N_COUNTIES = 200
 DISTRICTS = (3, 6)
 DISTRICT_KM = 9.0

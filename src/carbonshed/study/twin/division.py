@@ -21,7 +21,7 @@ GONE_SHARE = 0.4
 """What a county that is gone held of the whole that it became part of."""
 WHOLE = 20
 """Values of a county that is gone are multiples of this, so that both its shares are whole numbers."""
-SPARE_FROM = 61
+SPARE_FROM = 81
 """County numbers of codes that are no longer used begin here."""
 COLUMNS = ["code_old", "code_new", "share", "valid_from", "valid_to", "reason"]
 
@@ -43,23 +43,28 @@ def draw_crosswalk(counties: gpd.GeoDataFrame, seed: int) -> pd.DataFrame:
     """
     rng = np.random.default_rng([seed, 30])
     codes = [str(code) for code in counties["unit_id"]]
-    spare = {city: (f"{city}{number}" for number in count(SPARE_FROM)) for city in sorted({code[:4] for code in codes})}
+    numbers = {code[:4]: count(SPARE_FROM) for code in codes}
     begin: dict[str, int] = {}
     rows: list[tuple[str, str, float, int | None, int | None, str]] = []
     districts = rng.permutation(np.flatnonzero(counties["is_district"].to_numpy()))
     for place, year in zip(districts, RENAMED_YEARS):
         begin[codes[place]] = year
-        rows.append((next(spare[codes[place][:4]]), codes[place], 1.0, None, year - 1, f"county became a district in {year}"))
+        rows.append((_spare(numbers, codes[place]), codes[place], 1.0, None, year - 1, f"county became a district in {year}"))
     pairs = _neighbours(counties, rng)
     for year in MERGED_YEARS:
         into, _ = next(pairs)
-        rows.append((next(spare[into[:4]]), into, 1.0, None, year - 1, f"merged into its neighbour in {year}"))
+        rows.append((_spare(numbers, into), into, 1.0, None, year - 1, f"merged into its neighbour in {year}"))
     for year in SPLIT_YEARS:
         heirs = next(pairs)
-        gone = next(spare[heirs[0][:4]])
+        gone = _spare(numbers, heirs[0])
         rows += [(gone, heir, share, None, year - 1, f"abolished and split in {year}") for heir, share in zip(heirs, SPLIT_SHARES)]
     rows += [(code, code, 1.0, begin.get(code), None, "") for code in codes]
     return pd.DataFrame(rows, columns=COLUMNS).astype({"valid_from": float, "valid_to": float})
+
+
+def _spare(numbers: dict[str, Iterator[int]], near: str) -> str:
+    """A code of the same city that the base year does not use."""
+    return f"{near[:4]}{next(numbers[near[:4]])}"
 
 
 def _neighbours(counties: gpd.GeoDataFrame, rng: np.random.Generator) -> Iterator[tuple[str, str]]:

@@ -1,9 +1,7 @@
-"""What is known of the twin because it was made so: zones, scale and trends; and what of it a run finds again."""
+"""What is known of the twin because it was made so: zones, scale and trends."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
@@ -13,20 +11,15 @@ import shapely
 from numpy.typing import NDArray
 
 from carbonshed.accounting.carbon_sinks import carbon_sink
-from carbonshed.checks import refuse
-from carbonshed.spatial.cell_ids import cell_ids, coarse_ids, parse_cell_ids
-from carbonshed.study.store import read_parquet
+from carbonshed.spatial.cell_ids import cell_ids
 from carbonshed.study.twin.economy import PEAK_YEAR
-from carbonshed.study.twin.landscape import COVERS, CROPLAND, SIDE_KM, SOUTH_M, WEST_M, YEARS, ZONES, Landscape
+from carbonshed.study.twin.landscape import COVERS, SIDE_KM, SOUTH_M, WEST_M, YEARS, ZONES, Landscape
 from carbonshed.study.twin.noise import Floats
-from carbonshed.zoning.validate import agreement
 
 BASE_KM = 3
 SCALES_KM = (3, 6, 9, 12, 15, 18, 21, 24, 27, 30)
 DRAWS, DRAW_YEAR = 12, 2010
 """Realisations of the patches, and their year, by which the true scale is told."""
-
-Integers = NDArray[np.int64]
 
 
 def true_zones(landscape: Landscape, counties: gpd.GeoDataFrame) -> pd.DataFrame:
@@ -126,6 +119,3 @@ def _expected_sink(landscape: Landscape, year: int, inside: NDArray[np.bool_]) -
     km2 = landscape.cover_shares(year)[:, inside].sum(axis=1)
     return float(km2 @ _sink_per_km2([cover.land_class for cover in COVERS]))
 
-
-def compare_with_truth(zones: pd.DataFrame, tables: Any, folder: Path) -> dict[str, Any]:
-    ...

@@ -1,0 +1,117 @@
+"""Carbon sinks of pieces by each mode, and what the mode adds to the sources of land."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from carbonshed.accounting.carbon_sinks import carbon_sink, nep_flows
+from carbonshed.accounting.carbon_sources import direct_source
+from carbonshed.accounting.coefficients import load_coefficients
+from carbonshed.accounting.crops import crop_uptake, farm_input_source
+from carbonshed.quantities import convert
+from carbonshed.readers.coefficients import coefficients_from_toml
+from carbonshed.study.pipeline import Context
+from carbonshed.study.raster_inputs import DENSITY_UNIT
+from carbonshed.study.spreading import Spreader, county_column, county_totals
+
+TONNES = {"t": 1.0, "kg": 1e-3, "10^4 t": 1e4}
+CROPLAND = {"cropland": "cropland", "land area": "area_km2"}
+"""Where a county has no weight, its crops fall back on cropland, then on all its land."""
+
+
+class LandFlows(NamedTuple):
+    """Flows of land on the pieces, t CO2 a-1: the sink of the study, the sink by coefficients, the source of land."""
+
+    sink: np.ndarray
+    sink_by_coefficients: np.ndarray
+    source: np.ndarray
+    source_by_coefficients: np.ndarray
+
+
+def land_flows(context: Context, spreader: Spreader, classes: list[str], rasters: pd.DataFrame) -> LandFlows:
+    """Sink and direct source of the land of each piece by the study's modes, and by coefficients beside them.
+
+    Parameters
+    ----------
+    context, spreader
+        The study; its pieces and their reports.
+    classes : list of str
+        Land classes among the columns of the pieces.
+    rasters : DataFrame
+        As from `rasters_on_pieces`.
+    """
+    land, section = spreader.pieces[classes], context.spec.accounting
+    coefficients = study_coefficients(context)
+    by_coefficients = carbon_sink(land, coefficients=coefficients).to_numpy()
+    emitted = direct_source(land, coefficients=coefficients).to_numpy()
+    source = direct_source(land, coefficients=coefficients, cropland_mode=section.cropland).to_numpy()
+    mode = section.sink_mode
+    if mode == "landuse_coeff":
+        sink = by_coefficients
+    elif mode == "table":
+        totals = county_column(context.inputs, spreader.pieces, "carbon_sink")
+        sink = spreader.spread(totals, "carbon_sink", land.sum(axis=1), allocation="land area")
+    elif mode == "crop_uptake":
+        crops, inputs = _crops(context, spreader, rasters)
+        sink, source = by_coefficients + crops, source + inputs
+    elif mode == "nep_model":
+        npp, respiration = (_production(context, spreader, rasters, key) for key in ("npp", "respiration"))
+        gained, lost = nep_flows(land, npp=npp, respiration=respiration)
+        sink, source = gained.to_numpy(), source + lost.to_numpy()
+    else:
+        npp = _production(context, spreader, rasters, "npp")
+        sink = carbon_sink(land, sink_mode=mode, npp=npp, alpha=section.alpha).to_numpy()
+    return LandFlows(sink, by_coefficients, source, emitted)
+
+
+def study_coefficients(context: Context) -> Any:
+    """The coefficient set of the study, named or from its TOML."""
+    paths = context.inputs.files.paths.get("coefficients")
+    return load_coefficients(coefficients_from_toml(paths[0]) if paths else context.spec.accounting.coefficients)
+
+
+def _production(context: Context, spreader: Spreader, rasters: pd.DataFrame, key: Literal["npp", "respiration"]) -> Any:
+    """NPP or respiration in g C m-2 a-1: class means, or the mean of each piece from a raster or from its county."""
+    section = context.spec.accounting
+    value = getattr(section, key)
+    if section.is_raster(key):
+        return pd.Series(rasters[key].to_numpy(), index=spreader.pieces.index)
+    factor = float(convert(1.0, section.npp_unit if key == "npp" else section.respiration_unit, DENSITY_UNIT))
+    if isinstance(value, dict):
+        return {name: mean * factor for name, mean in value.items()}
+    return _of_county(context, spreader.pieces, key) * factor
+
+
+def _of_county(context: Context, pieces: pd.DataFrame, column: str) -> pd.Series:
+    """A column of the county table on the pieces of each county and year."""
+    table = context.inputs.county_extra
+    assert table is not None
+    keys = pd.MultiIndex.from_arrays([pieces["county_id"], pieces["year"]])
+    return pd.Series(table.set_index("year", append=True)[column].reindex(keys).to_numpy(), index=pieces.index)
+
+
+def _crops(context: Context, spreader: Spreader, rasters: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Uptake of crops and carbon of farm inputs, from the counties' totals spread over cropland (times NPP where a raster is given)."""
+    section, table = context.spec.accounting, context.inputs.county_extra
+    assert table is not None
+    weights = spreader.pieces["cropland"]
+    if "npp" in rasters:
+        weights = weights * rasters["npp"].fillna(0.0).to_numpy()
+    allocation = "cropland x NPP" if "npp" in rasters else "cropland"
+    yields = _named(table, "yield ") * TONNES[section.yield_unit]
+    parts = [("carbon_sink", "crop uptake", crop_uptake(yields))]
+    if section.farm_inputs:
+        parts.append(("carbon_source", "farm inputs", farm_input_source(_named(table, "input "))))
+    spread = {}
+    for quantity, part, total in parts:
+        totals = county_totals(spreader.pieces, table[["year"]].assign(**{quantity: np.asarray(total, dtype=float)}))
+        spread[part] = spreader.spread(totals, quantity, weights, allocation=allocation, part=part, fallbacks=CROPLAND)
+    return spread["crop uptake"], spread.get("farm inputs", np.zeros(len(weights)))
+
+
+def _named(table: pd.DataFrame, prefix: str) -> pd.DataFrame:
+    """The columns of one kind, under the names of crops or inputs."""
+    return table[[c for c in table if str(c).startswith(prefix)]].rename(columns=lambda c: str(c).removeprefix(prefix))

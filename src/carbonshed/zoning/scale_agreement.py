@@ -1,0 +1,171 @@
+"""Whether zones depend on where the grid's lines lie: agreement by area between zonings at other sides and shifted origins."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from carbonshed.checks import DataWarning, check_columns, refuse
+from carbonshed.numerics.partitions import adjusted_rand_index, contingency, normalised_mutual_information
+from carbonshed.registry import terms
+from carbonshed.spatial.aggregate import aggregate
+from carbonshed.spatial.cell_ids import coarse_ids, parse_cell_ids
+from carbonshed.zoning.classify import LEAST_INSIDE, fit_zones
+from carbonshed.zoning.indicators import column_of, unit_ids, years_of, zoning_indicators
+from carbonshed.zoning.name import MISSING
+
+Texts = NDArray[np.str_]
+
+
+def area_agreement(first: Texts, second: Texts, area_km2: NDArray[np.float64]) -> dict[str, float]:
+    """Agreement of two zonings of the same base cells, by area: of points drawn anywhere, not of cells.
+
+    Parameters
+    ----------
+    first, second : arrays (n,)
+        Zones of the base cells; where one is `missing` the cell does not count.
+    area_km2 : array (n,)
+
+    Returns
+    -------
+    dict
+        `ari` (adjusted Rand index with areas as weights: its limit for ever finer base cells), `nmi`, `same_share` (of the area, that has
+        the same zone), `area_share` (of the area, that counts).
+
+    Examples
+    --------
+    >>> zones = np.array(["payment", "payment", "recipient"])
+    >>> area_agreement(zones, zones, np.array([1.0, 2.0, 3.0]))
+    {'ari': 1.0, 'nmi': 1.0, 'same_share': 1.0, 'area_share': 1.0}
+    """
+    known = (first != MISSING) & (second != MISSING)
+    area = area_km2[known]
+    if not area.sum() > 0:
+        return {"ari": float("nan"), "nmi": float("nan"), "same_share": float("nan"), "area_share": 0.0}
+    table = contingency(first[known], second[known], weights=area)
+    same = float(area[first[known] == second[known]].sum() / area.sum())
+    agreement = {"ari": adjusted_rand_index(table, pairs="points"), "nmi": normalised_mutual_information(table), "same_share": same}
+    return {**agreement, "area_share": float(area.sum() / area_km2.sum())}
+
+
+def coarse_accounts(accounts: pd.DataFrame, k: int, *, shift: tuple[int, int] = (0, 0)) -> pd.DataFrame:
+    """Accounts of cells k times coarser: sums of all registered extensive columns, and the share of each cell inside the region.
+
+    Parameters
+    ----------
+    accounts : DataFrame
+        Cells of one grid, ids as index or `unit_id`; `area_km2` inside the region; `year` where there are several.
+    k : int
+    shift : (east, north)
+        Lines of the coarse grid moved by whole cells of the fine one.
+
+    Examples
+    --------
+    >>> ids = ["g1:R000C000", "g1:R001C001", "g1:R001C002"]
+    >>> fine = pd.DataFrame({"area_km2": [1.0, 1.0, 1.0], "carbon_sink": [1.0, 2.0, 4.0]}, index=ids)
+    >>> coarse_accounts(fine, 2)[["area_km2", "carbon_sink", "inside_share"]].values.tolist()
+    [[2.0, 3.0, 0.5], [1.0, 4.0, 0.25]]
+    """
+    check_columns(accounts.columns, ["area_km2"], where="accounts")
+    ids = unit_ids(accounts)
+    side_km = parse_cell_ids(ids)[0] / 1000.0
+    named = {str(column): terms()[column].kind for column in accounts.columns if column in terms()}
+    summed = {column: kind for column, kind in named.items() if kind in ("extensive", "money")}
+    frame = pd.DataFrame(accounts[list(summed)]).assign(unit_id=coarse_ids(ids, k, shift=shift), year=years_of(accounts))
+    table = aggregate(frame, ["unit_id", "year"], kinds=summed).reset_index("year")
+    table["inside_share"] = table["area_km2"] / (k * side_km) ** 2
+    return table if "year" in accounts.columns else table.drop(columns="year")
+
+
+def origin_shifts(k: int) -> list[tuple[int, int]]:
+    """Up to eight shifts of the origin (east, north) in whole base cells: by thirds of the coarse side, without (0, 0).
+
+    >>> origin_shifts(3)
+    [(0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (2, 0), (2, 1), (2, 2)]
+    >>> origin_shifts(2)  # two base cells a side leave one line to move to
+    [(0, 1), (1, 0), (1, 1)]
+    """
+    steps = sorted({(i * k) // 3 if k >= 3 else i * k // 2 for i in range(3 if k >= 3 else 2)})
+    return [(east, north) for east, north in itertools.product(steps, steps) if (east, north) != (0, 0)]
+
+
+def scale_agreement(
+    accounts: pd.DataFrame, *, side_km: float, other_sides_km: Sequence[float] = (), shifts: bool = True, **options: Any
+) -> pd.DataFrame:
+    """Zones at one side against zones at other sides and at shifted origins, laid over one another on the base grid.
+
+    Every zoning is made anew from the accounts (sums, indicators, scaler, clusters, names); each base cell has the zone of the cell
+    that it lies in; zonings are compared by area (`area_agreement`).
+
+    Parameters
+    ----------
+    accounts : DataFrame
+        Account of the base grid, one or several years.
+    side_km : float
+        Side that the others are compared with; a multiple of the base side.
+    other_sides_km : sequence of float
+        Its neighbours, likewise multiples: 15 and 21 beside 18 on a base of 1 or 3 km.
+    shifts : bool
+        Whether origins are shifted (`origin_shifts`).
+    options
+        As in `fit_zones`.
+
+    Returns
+    -------
+    DataFrame
+        One row a zoning and year: `kind` (`side` or `origin`), `side_km`, `east_km` and `north_km` (shift), `year` (where given), `n_cells`
+        (of the fit), `ari`, `nmi`, `same_share`, `area_share`.
+
+    Raises
+    ------
+    InputError
+        Ids that are no cells of one grid, a side that is no multiple of the base side, or what `fit_zones` refuses.
+    """
+    ids, years = unit_ids(accounts), years_of(accounts)
+    base_km = parse_cell_ids(ids)[0] / 1000.0
+    factors = {side: _factor(side, base_km) for side in dict.fromkeys([side_km, *other_sides_km])}
+    k = factors[side_km]
+    cases = [("side", side, (0, 0)) for side in factors if side != side_km]
+    cases += [("origin", side_km, shift) for shift in (origin_shifts(k) if shifts else [])]
+    reference, _ = _base_zones(accounts, k, (0, 0), options)
+    area, rows = column_of(accounts, "area_km2"), []
+    for kind, side, shift in cases:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DataWarning)  # said of the first zoning
+            zones, cells = _base_zones(accounts, factors[side], shift, options)
+        for year in np.unique(years):
+            here = years == year
+            row: dict[str, Any] = {"kind": kind, "side_km": float(side), "east_km": shift[0] * base_km, "north_km": shift[1] * base_km}
+            rows.append({**row, "year": int(year), "n_cells": cells[int(year)], **area_agreement(reference[here], zones[here], area[here])})
+    table = pd.DataFrame(rows)
+    return table if "year" in accounts.columns or table.empty else table.drop(columns="year")
+
+
+def _factor(side_km: float, base_km: float) -> int:
+    k = round(side_km / base_km)
+    if k < 1 or abs(k * base_km - side_km) > 1e-9 * base_km:
+        raise refuse(
+            "not_a_multiple",
+            expected=f"a multiple of the base side, {base_km:g} km",
+            got=f"{side_km:g} km",
+            where="side_km",
+            fix=f"Use {max(k, 1) * base_km:g} km, or a finer base grid.",
+        )
+    return k
+
+
+def _base_zones(accounts: pd.DataFrame, k: int, shift: tuple[int, int], options: dict[str, Any]) -> tuple[Texts, dict[int, int]]:
+    """Zone of each base cell and year, and number of coarse cells of the fit by year."""
+    coarse = coarse_accounts(accounts, k, shift=shift)
+    zones = fit_zones(zoning_indicators(coarse), **{"counts": (), **options}).zones["zone"].to_numpy(dtype=str)
+    place = pd.MultiIndex.from_arrays([coarse.index, years_of(coarse)])
+    asked = pd.MultiIndex.from_arrays([coarse_ids(unit_ids(accounts), k, shift=shift), years_of(accounts)])
+    fitted = (zones != MISSING) & (coarse["inside_share"].to_numpy() >= LEAST_INSIDE)
+    years = years_of(coarse)
+    return zones[place.get_indexer(asked)], {int(year): int(fitted[years == year].sum()) for year in np.unique(years)}

@@ -1,0 +1,280 @@
+"""A small synthetic result folder: 60 cells of 18 km and 12 counties in two provinces, two years, every table of the contract."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+from pyproj import Transformer
+from shapely.geometry import box
+
+CRS = "+proj=aea +lat_1=25 +lat_2=47 +lat_0=0 +lon_0=105 +x_0=0 +y_0=0 +datum=WGS84 +units=m +no_defs"
+SIDE = 18_000
+ROWS, COLUMNS = range(228, 234), range(50, 60)
+NAMES = ["张北县", "沽源县", "赤城县", "怀来县", "涿鹿县", "蔚县", "大厂县", "香河县", "固安县", "永清县", "霸州市", "文安县"]
+PRICE = 95.96
+CARBON = ("carbon_source", "carbon_sink", "net_carbon_emission")
+
+Build = Callable[..., Path]
+
+
+def cells(years: Sequence[int]) -> gpd.GeoDataFrame:
+    """Cells whose source grows to the south and whose sink grows to the north."""
+    frames = []
+    for step, year in enumerate(years):
+        rows, columns = (part.ravel() for part in np.meshgrid(list(ROWS), list(COLUMNS), indexing="ij"))
+        south = (ROWS[-1] - rows) / (len(ROWS) - 1)
+        frame = gpd.GeoDataFrame(
+            {"unit_id": [f"g18:R{r:03d}C{c:03d}" for r, c in zip(rows, columns, strict=True)], "year": year, "scale_km": 18.0},
+            geometry=[box(c * SIDE, r * SIDE, (c + 1) * SIDE, (r + 1) * SIDE) for r, c in zip(rows, columns, strict=True)],
+            crs=CRS,
+        )
+        frame["area_km2"] = 324.0
+        frame["inside_share"] = 1.0
+        frame["carbon_source"] = 324.0 * (100 + 3000 * south + 10 * (columns - COLUMNS[0])) * (1 + 0.1 * step)
+        frame["carbon_sink"] = 324.0 * (200 + 1200 * (1 - south))
+        frames.append(frame)
+    table = gpd.GeoDataFrame(pd.concat(frames, ignore_index=True), crs=CRS)
+    table["net_carbon_emission"] = table["carbon_source"] - table["carbon_sink"]
+    return table
+
+
+def counties(grid: gpd.GeoDataFrame, names: Sequence[str]) -> gpd.GeoDataFrame:
+    """Four by three rectangles whose accounts are made up; the first lies in the north-west."""
+    width, height = len(COLUMNS) * SIDE / 4, len(ROWS) * SIDE / 3
+    west, north = COLUMNS[0] * SIDE, (ROWS[-1] + 1) * SIDE
+    rows = []
+    for year in sorted(grid["year"].unique()):
+        for place, name in enumerate(names):
+            row, column = divmod(place, 4)
+            shape = box(west + column * width, north - (row + 1) * height, west + (column + 1) * width, north - row * height)
+            rows.append(
+                {
+                    "unit_id": f"1301{place + 1:02d}",
+                    "year": int(year),
+                    "name": name,
+                    "city": "张家口市" if column < 2 else "廊坊市",
+                    "province": "河北省" if column < 3 else "北京市",
+                    "area_km2": width * height / 1e6,
+                    "carbon_source": 1e6 * (0.5 + 2.0 * row + 0.3 * column),
+                    "carbon_sink": 1e6 * (1.9 - 0.6 * row),
+                    "carbon_sink_landuse_coeff": 1e4 * (1.9 - 0.6 * row),
+                    "gdp_yuan": 1e9 * (1 + place) if place else 0.0,
+                    "population": 1e5 * (12 - place),
+                    "geometry": shape,
+                }
+            )
+    table = gpd.GeoDataFrame(rows, geometry="geometry", crs=CRS)
+    table["net_carbon_emission"] = table["carbon_source"] - table["carbon_sink"]
+    return table
+
+
+def amounts(accounts: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Amounts at one price, the larger side scaled down; ranks by amount over GDP."""
+    table = pd.DataFrame(accounts.drop(columns=["geometry", "carbon_sink_landuse_coeff"]))
+    table["account_deficit"] = table["revised_deficit"] = table["net_carbon_emission"]
+    table["payable_before"] = (table["revised_deficit"] * PRICE).clip(lower=0)
+    table["receivable_before"] = (-table["revised_deficit"] * PRICE).clip(lower=0)
+    sums = table.groupby("year")[["payable_before", "receivable_before"]].transform("sum")
+    least = sums.min(axis=1)
+    table["payable"] = table["payable_before"] * (least / sums["payable_before"]).fillna(0)
+    table["receivable"] = table["receivable_before"] * (least / sums["receivable_before"]).fillna(0)
+    table["net_compensation"] = table["receivable"] - table["payable"]
+    table["side"] = np.select([table["payable_before"] > 0, table["receivable_before"] > 0], ["payer", "recipient"], "none")
+    gdp = table["gdp_yuan"].where(table["gdp_yuan"] > 0)
+    table["priority"] = (table["payable_before"] + table["receivable_before"]) / gdp
+    table["priority_rank"] = table.groupby(["year", "side"])["priority"].rank(ascending=False).astype("Int64")
+    table["priority_class"] = np.where(table["priority"].isna(), None, "level_1")
+    table["priority_capacity"] = np.where(table["side"] == "payer", table["payable_before"] / table["population"], np.nan)
+    return table
+
+
+def flows(money: pd.DataFrame) -> pd.DataFrame:
+    """Every payer pays every recipient in proportion."""
+    rows = []
+    for year, part in money.groupby("year"):
+        payers, recipients = part[part["payable"] > 0], part[part["receivable"] > 0]
+        for i in payers.itertuples():
+            for j in recipients.itertuples():
+                share = j.receivable / recipients["receivable"].sum()
+                rows.append((int(year), i.unit_id, j.unit_id, i.payable * share, 40.0))
+    return pd.DataFrame(rows, columns=["year", "payer", "recipient", "compensation_flow", "distance_km"])
+
+
+def scale_tables(years: Sequence[int]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A response that falls with the side, and a choice of 18 km with an interval."""
+    rows = [
+        (year, float(side), quantity, 2000 // side, 0.9 - 0.01 * side, 30.0 - side, 0.002, 1.5 - 0.02 * side, side == 18)
+        for year in years
+        for quantity in CARBON
+        for side in (6, 12, 18, 24)
+    ]
+    response = pd.DataFrame(rows, columns=["year", "scale_km", "quantity", "n_cells", "moran_i", "moran_z", "moran_p", "cv", "chosen"])
+    response.loc[response["quantity"] == "net_carbon_emission", "cv"] = np.nan
+    choice = {"rule": "moran_cv", "scale_km": 18.0, "low_km": 12.0, "high_km": 24.0, "plateau": "6, 12", "reason": "the largest mean of I"}
+    flags = "no interior peak of I; at the edge: extend the candidates"
+    return response, pd.DataFrame([{"quantity": quantity, **choice, "flags": flags} for quantity in CARBON])
+
+
+def statistics(grid: gpd.GeoDataFrame, accounts: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Made-up local statistics of carbon for cells and counties, and of money for counties; all classes occur."""
+    frames = []
+    for table, quantities in ((grid, CARBON), (accounts, (*CARBON, "net_compensation", "absolute_compensation"))):
+        for quantity in quantities:
+            size = len(table)
+            plain = np.resize(["HH", "LL", "HL", "LH", "ns", "ns", "island"], size)
+            frames.append(
+                pd.DataFrame(
+                    {
+                        "unit_id": table["unit_id"],
+                        "year": table["year"],
+                        "quantity": quantity,
+                        "local_moran_i": np.linspace(-1, 2, size),
+                        "local_moran_p": np.linspace(0.001, 1, size),
+                        "lisa_class": plain,
+                        "lisa_class_fdr": np.where(np.arange(size) % 3 == 0, plain, np.where(plain == "island", "island", "ns")),
+                        "gi_star_z": np.linspace(-4, 4, size),
+                        "gi_star_p": np.linspace(0.001, 1, size),
+                        "p_convention": "two_sided",
+                    }
+                )
+            )
+    return pd.concat(frames, ignore_index=True)
+
+
+def zone_tables(grid: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, pd.DataFrame]:
+    """Thirds of the net emission as zones; one cell is missing, some are of low confidence."""
+    rank = grid.groupby("year")["net_carbon_emission"].rank(pct=True)
+    zones = grid[["unit_id", "year", "geometry"]].copy()
+    zones["cluster"] = np.where(rank > 2 / 3, 0, np.where(rank > 1 / 3, 1, 2))
+    zones["som_node"] = zones["cluster"]
+    zones["zone"] = zones["cluster"].map({0: "payment", 1: "balanced", 2: "recipient"})
+    zones["zone_confidence"] = np.linspace(0, 1, len(zones))
+    zones.loc[[0], "zone"], zones.loc[[0], "zone_confidence"] = "missing", np.nan
+    both = pd.DataFrame(grid.drop(columns="geometry")).assign(zone=zones["zone"], n_units=1)
+    summary = both.groupby(["year", "zone"])[["n_units", "area_km2", *CARBON]].sum().reset_index()
+    return zones, summary
+
+
+def centres(years: Sequence[int]) -> pd.DataFrame:
+    """Centres of four quantities about the middle of the region, which move north-east by a few kilometres."""
+    middle = (COLUMNS[0] + len(COLUMNS) / 2) * SIDE, (ROWS[0] + len(ROWS) / 2) * SIDE
+    lon, lat = Transformer.from_crs(CRS, 4326, always_xy=True).transform(*middle)
+    rows = [
+        (year, quantity, lon + 0.1 * place + 0.02 * step, lat + 0.03 * step, *((3.0, 45.0) if step else (np.nan, np.nan)), 40.0, 25.0, 30.0)
+        for place, quantity in enumerate(("carbon_source", "carbon_sink", "payable", "receivable"))
+        for step, year in enumerate(years)
+    ]
+    names = "year quantity lon lat shift_km bearing_deg ellipse_major_km ellipse_minor_km ellipse_angle_deg".split()
+    return pd.DataFrame(rows, columns=names)
+
+
+def directions(money: pd.DataFrame) -> pd.DataFrame:
+    """Sums by province and city."""
+    parts = []
+    for level in ("province", "city"):
+        sums = money.groupby(["year", level])[["payable", "receivable", "net_compensation", "gdp_yuan"]].sum().reset_index()
+        parts.append(sums.rename(columns={level: "name"}).assign(level=level))
+    table = pd.concat(parts, ignore_index=True)
+    return table.assign(share_of_gdp=table["net_compensation"] / table["gdp_yuan"])
+
+
+def balances(money: pd.DataFrame) -> pd.DataFrame:
+    """B(N) for N up to 20, one value a year and N."""
+    return pd.DataFrame(
+        [(int(year), n, 0.8 + 0.02 * n) for year in money["year"].unique() for n in range(1, 21)], columns=["year", "n", "balance_ratio"]
+    )
+
+
+def totals(accounts: gpd.GeoDataFrame, money: pd.DataFrame) -> list[dict[str, Any]]:
+    """Totals a year as the manifest states them."""
+    rows = []
+    for year, part in accounts.groupby("year"):
+        paid = money[money["year"] == year][["payable", "receivable", "payable_before", "receivable_before"]].sum()
+        remainder = paid["payable_before"] - paid["receivable_before"]
+        rows.append({"year": int(year), **part[list(CARBON)].sum().to_dict(), **paid.to_dict(), "unbalanced_amount": float(remainder)})
+    return rows
+
+
+def manifest(years: Sequence[int], rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """A manifest with every key that the report reads."""
+    from carbonshed.registry import terms
+
+    return {
+        "schema_version": 1,
+        "carbonshed_version": "0.1.0",
+        "study": {"name": "冀北 test region", "years": list(years), "crs": CRS, "seed": 7},
+        "digest": "9f" * 32,
+        "steps": [{"name": "accounts", "key": "ab" * 32, "seconds": 1.25}],
+        "packages": {"numpy": "2.2.0"},
+        "inputs": [
+            {"role": "land_cover", "path": "lc.tif", "sha256": "cd" * 32, "licence": "public domain", "citation": "Friedl 2015", "url": "https://doi.org/10.5067/X"},
+            {"role": "emissions", "path": "e.csv", "sha256": "ef" * 32, "licence": "CC BY 4.0", "citation": "CEADs", "url": "javascript:alert(1)"},
+        ],
+        "terms": {name: term.as_dict() for name, term in terms().items()},
+        "warnings": ["one plain warning", {"message": "no priority without GDP: 130101.", "step": "compensation"}],
+        "notes": [{"zh": "土地覆被较粗。", "en": "Land cover is coarse."}],
+        "totals": rows,
+        "balance_checks": [{"what": "cells = counties", "year": years[-1], "before": 1.0, "after": 1.0, "relative_error": 2.0e-16}],
+        "choices": {
+            "sink_mode": "npp_gross", "cropland_mode": "npp", "allocation": "weighted_proxy", "preset": "recommended", "revision": "none",
+            "ability": "gdp_per_head", "closure": "scale_larger", "fiscal_cap": 0.01, "district_mode": "separate", "p_convention": "two_sided",
+            "price": {"value": PRICE, "kind": "volume_weighted", "year": 2024, "citation": "ICAP", "status": "published", "name": "cn-ets:2024"},
+            "scale": {"quantity": "carbon_sink", "working_scale_km": 18.0},
+            "zoning": {"level": "grid", "method": "som_kmeans", "features": ["share_difference", "net_emission_density"], "quality": {"flags": ["not_separable"]}},
+        },
+        "is_simulated": False,
+    }  # fmt: skip
+
+
+def write_result(
+    folder: Path, *, years: Sequence[int] = (2010, 2020), without: Sequence[str] = (), names: Sequence[str] = NAMES,
+    change: Callable[[dict[str, pd.DataFrame], dict[str, Any]], None] | None = None,
+) -> Path:  # fmt: skip
+    """Write a result folder; `without` leaves tables out, `change` may edit tables and manifest before they are written."""
+    grid = cells(years)
+    accounts = counties(grid, names)
+    money = amounts(accounts)
+    response, choice = scale_tables(years)
+    zones, summary = zone_tables(grid)
+    tables: dict[str, pd.DataFrame] = {
+        "accounts_grid": grid,
+        "accounts_county": accounts,
+        "scale_response": response,
+        "scale_choice": choice,
+        "spatial_statistics": statistics(grid, accounts),
+        "zones": zones,
+        "zone_summary": summary,
+        "compensation": money,
+        "flows": flows(money),
+        "centre_of_gravity": centres(years),
+        "balance": balances(money),
+        "direction": directions(money),
+    }
+    stated = manifest(years, totals(accounts, money))
+    if change:
+        change(tables, stated)
+    (folder / "tables").mkdir(parents=True)
+    for name, table in tables.items():
+        if name not in without:
+            table.to_parquet(folder / "tables" / f"{name}.parquet", index=False)
+    (folder / "manifest.json").write_text(json.dumps(stated, ensure_ascii=False, default=float), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def result_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The full folder; read only."""
+    return write_result(tmp_path_factory.mktemp("result") / "full")
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Build:
+    """Write another folder: ``build(years=..., without=..., names=..., change=...)``."""
+    return lambda **options: write_result(tmp_path / "result", **options)

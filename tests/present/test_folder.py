@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import json
+
+import geopandas as gpd
+import pytest
+from shapely.geometry import box
+
+from carbonshed.checks import InputError
+from carbonshed.present.folder import ResultFolder, simplified
+
+
+def test_a_folder_tells_what_it_holds(result_dir):
+    result = ResultFolder(result_dir)
+    assert result.has("zones") and not result.has("allocation_report")
+    assert result.years == [2010, 2020] and result.name == "冀北 test region"
+    assert result.display_scale_km == 18.0 and result.cells is not None and len(result.cells) == 120
+    assert result.counties is not None and list(result.counties.index[:2]) == ["130101", "130102"]
+    assert result.provinces is not None and sorted(result.provinces.index) == ["北京市", "河北省"]
+    assert result.names["130101"] == "张北县"
+    assert result.scale_choice is not None and result.scale_choice["quantity"] == "carbon_sink"
+
+
+def test_the_chosen_scale_is_shown_where_it_is_held(build):
+    def add_base(tables, manifest):
+        grid = tables["accounts_grid"]
+        fine = grid.assign(scale_km=6.0, unit_id=grid["unit_id"].str.replace("g18", "g6"))
+        tables["accounts_grid"] = gpd.GeoDataFrame(gpd.pd.concat([fine, grid], ignore_index=True), crs=grid.crs)
+
+    assert ResultFolder(build(change=add_base)).display_scale_km == 18.0
+
+
+def test_without_a_choice_the_finest_scale_is_shown(build):
+    def forget(tables, manifest):
+        manifest["choices"].pop("scale")
+        tables["scale_choice"][["scale_km", "low_km", "high_km"]] = float("nan")
+
+    assert ResultFolder(build(change=forget)).display_scale_km == 18.0
+
+
+def test_borders_stay_common_when_simplified():
+    shapes = gpd.GeoSeries([box(0, 0, 10, 10), box(10, 0, 20, 10)])
+    thin = simplified(shapes)
+    assert thin.iloc[0].touches(thin.iloc[1]) and thin.area.sum() == pytest.approx(200)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [(None, "no_result"), ("{broken", "bad_manifest"), ('{"schema_version": 99}', "schema_version"), ("[]", "schema_version")],
+)
+def test_a_folder_that_cannot_be_read_says_why(tmp_path, text, code):
+    if text is not None:
+        (tmp_path / "manifest.json").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        ResultFolder(tmp_path)
+    assert caught.value.problems[0].code == code
+
+
+def test_a_table_without_its_columns_is_refused_and_named(build):
+    folder = build(change=lambda tables, manifest: tables.update(flows=tables["flows"].rename(columns={"payer": "payers"})))
+    with pytest.raises(InputError, match=r"flows\.parquet.*payer.*payers"):
+        ResultFolder(folder).table("flows")
+    with pytest.raises(InputError, match="land_area"):
+        ResultFolder(folder).table("land_area")
+
+
+def test_the_name_of_a_study_without_one_is_that_of_its_folder(tmp_path):
+    (tmp_path / "manifest.json").write_text(json.dumps({"schema_version": 1}), encoding="utf-8")
+    result = ResultFolder(tmp_path)
+    assert result.name == tmp_path.name and result.years == [] and result.crs is None
