@@ -23,7 +23,7 @@ from carbonshed.compensation.facts import COLUMNS, VERDICTS, check_facts, fact_v
 from carbonshed.spatial.centre import CHI_SQUARED_95
 from carbonshed.spatial.neighbours import polygon_neighbours, row_standardise
 from carbonshed.spatial.statistics import local_moran
-from carbonshed.study.reproduction import reasons, reproduce, reproduction_page
+from carbonshed.study.reproduction import Reproduction, reasons, reproduce, reproduction_page
 from carbonshed.study.study import Result, Study
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -100,14 +100,14 @@ def test_t1_t2_t6_by_hand() -> None:
 
 
 def test_t3_by_hand() -> None:
-    units = [{"code": "131028", "en": "Dachang", "names": []}, {"code": "9", "en": "B", "names": ["B"]}]
+    units = [{"code": "131028", "en": "Dachang", "names": []}, {"code": "000009", "en": "B", "names": ["B"]}]
     (found,) = findings(one(), "T3", units=units, band_always=[])
     assert (found.value, found.met, found.in_band, found.text) == (2.0, True, True, "2 of 2 (Dachang 1, B 2)")
     (late,) = findings(one(toy(priority_rank=[6, 1, 2, 1])), "T3", units=units, band_always=[])
     assert (late.met, late.in_band) == (False, True)
     (always,) = findings(one(toy(priority_rank=[6, 1, 2, 1])), "T3", units=units, band_always=["131028"])
     assert (always.met, always.in_band) == (False, False)
-    (absent,) = findings(one(), "T3", units=[{"code": "7", "en": "X", "names": ["X"]}], band_always=[])
+    (absent,) = findings(one(), "T3", units=[{"code": "000007", "en": "X", "names": ["X"]}], band_always=[])
     assert (absent.met, absent.in_band, absent.text) == (False, False, "0 of 1 (X -)")
     assert findings(one(), "T3s")[0].value == 2.0 and findings(one(), "T3s")[0].met
     assert not findings(one(toy(province=["河北省", "北京市", "河北省", "河北省"])), "T3s")[0].met
@@ -392,9 +392,15 @@ def test_the_drift_of_the_study_is_noise(counties: gpd.GeoDataFrame) -> None:
     assert drift.ellipses_overlap and drift.is_more_than_noise is False
 
 
-def test_the_page_says_what_was_computed(result: Result) -> None:
+@pytest.fixture(scope="module")
+def made(counties: gpd.GeoDataFrame) -> Reproduction:
     with pytest.warns(DataWarning, match="floored"):
-        page = reproduction_page(result, permutations=99, draws=99)
+        return reproduce(counties, permutations=99, draws=99)
+
+
+@pytest.mark.slow
+def test_the_page_says_what_was_computed(result: Result, made: Reproduction) -> None:
+    page = reproduction_page(result, made=made)
     for text in ("**140 counties** (194 units", "| Ren (payer) | 24 | 18 | 13 | 17 | 22 |", "0.958, 1.164, 1.186, 1.092, 1.050", "肃宁县"):
         assert text in page
     for name, fact in published_facts().items():
@@ -406,9 +412,8 @@ def test_the_page_says_what_was_computed(result: Result) -> None:
     assert len(tables) > 60
 
 
-def test_reasons_are_given_for_what_is_missed_and_only_for_that(counties: gpd.GeoDataFrame) -> None:
-    with pytest.warns(DataWarning, match="floored"):
-        made = reproduce(counties, permutations=99, draws=99)
+@pytest.mark.slow
+def test_reasons_are_given_for_what_is_missed_and_only_for_that(made: Reproduction) -> None:
     missed = set(made.verdicts.loc[made.verdicts["verdict"] != "met", "fact"])
     told = reasons(made)
     assert set(told) == missed

@@ -104,6 +104,8 @@ def test_conditions_come_before_scores():
     assert nobody["best"] is None and nobody["leader"] == "kmeans" and not nobody["som_is_best"]
     assert nobody["scores"]["som_kmeans"] == pytest.approx((0.8 + 0.5 + 0 + 0.5 + 0.5) / 5)
     assert "som_is_best" not in verdict(kmeans={})
+    two = {"share_balanced": 0.0}
+    assert verdict(kmeans=two)["best"] is None and verdict(kmeans={**two, "zones": 2})["best"] == "kmeans"
 
 
 ROW = st.fixed_dictionaries({name: st.floats(0, 1) for name in CRITERIA} | {"not_separable": st.booleans()})

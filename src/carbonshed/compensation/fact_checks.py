@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 from types import MappingProxyType
 from typing import Any
@@ -21,6 +22,9 @@ from carbonshed.checks import check_columns
 from carbonshed.compensation.panel import rows_by_year
 from carbonshed.compensation.priority import balance, balance_summary
 from carbonshed.numerics.inequality import gini
+
+CODE_DIGITS = 6
+"""Length of an administrative code of a county."""
 
 NEEDED = ("year", "name", "area_km2", "account_deficit", "revised_deficit", "side", "priority_rank", "payable_before", "receivable_before")
 
@@ -44,10 +48,11 @@ class Outcome:
         check_columns(self.counties.columns, NEEDED, where="outcome")
         check_columns(self.centres.columns, ["year", "lon", "lat", "x", "y"], where="centres")
 
-    @property
-    def by_year(self) -> list[tuple[int, gpd.GeoDataFrame]]:
-        """The counties of each year, years ascending."""
-        return [(int(year), self.counties.iloc[rows]) for year, rows in rows_by_year(self.counties) if year is not None]
+    @cached_property
+    def by_year(self) -> list[tuple[int, pd.DataFrame]]:
+        """The counties of each year without their polygons, years ascending."""
+        table = pd.DataFrame(self.counties.drop(columns="geometry"))
+        return [(int(year), table.iloc[rows]) for year, rows in rows_by_year(table) if year is not None]
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,7 @@ def unit_of(counties: pd.DataFrame, unit: Mapping[str, Any]) -> str | None:
     ('U131028', 'x')
     """
     ids = [str(each) for each in counties.index.unique()]
-    ends = [each for each in ids if each.endswith(unit["code"])]
+    ends = [each for each in ids if each.endswith(unit["code"])] if len(unit["code"]) == CODE_DIGITS else []
     if len(ends) == 1:
         return ends[0]
     named = counties.index[counties["name"].isin(list(unit["names"]))].unique()
@@ -98,18 +103,17 @@ def _evenness(outcome: Outcome, fact: Mapping[str, Any]) -> list[Finding]:
     return found
 
 
-def _rank(part: pd.DataFrame, side: str, unit: str | None) -> int | None:
-    """Rank of a county on a side in one year; None where it has none."""
-    if unit is None or unit not in part.index:
-        return None
-    row = part.loc[[unit]].to_dict("records")[0]
-    return None if row["side"] != side or pd.isna(row["priority_rank"]) else int(row["priority_rank"])
+def _ranks(part: pd.DataFrame, side: str) -> dict[str | None, int]:
+    """Rank of each county of a side that has one."""
+    known = part.loc[(part["side"] == side) & part["priority_rank"].notna(), "priority_rank"]
+    return {str(unit): int(rank) for unit, rank in known.items()}
 
 
 def _first_units(outcome: Outcome, fact: Mapping[str, Any]) -> list[Finding]:
     side, units, found = fact["side"], fact["units"], []
     for year, part in outcome.by_year:
-        ranks = {unit["code"]: _rank(part, side, unit_of(part, unit)) for unit in units}
+        by_id = _ranks(part, side)
+        ranks = {unit["code"]: by_id.get(unit_of(part, unit)) for unit in units}
         inside = sum(rank is not None and rank <= fact["first"] for rank in ranks.values())
         told = ", ".join(f"{unit['en']} {ranks[unit['code']] or '-'}" for unit in units)
         band = all(rank is not None and rank <= fact["band_first"] for rank in ranks.values())

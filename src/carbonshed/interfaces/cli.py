@@ -181,6 +181,23 @@ def export(
 
 
 @app.command()
+def agreements(
+    result: ResultPath,
+    *,
+    threshold: Annotated[float, typer.Option("--threshold", help="Flows of at least this many yuan a year.")] = 0.0,
+    kind: Annotated[str, typer.Option("--format", help="html (both languages) or docx.")] = "html",
+    as_json: Json = False,
+    lang: Lang = "en",
+) -> None:
+    """Draft a term sheet for each payment flow (Article 17 of the 2024 Regulations): for negotiation, blanks marked."""
+    with exit_codes(as_json=as_json, lang=lang):
+        from carbonshed.study.agreements import write_agreements
+
+        path = write_agreements(result, lang=lang, format=kind, threshold=threshold)
+        give({"ok": True, "agreements": str(path)} if as_json else words("written", lang, path=path))
+
+
+@app.command()
 def why(
     result: ResultPath,
     unit_id: Annotated[str, typer.Argument(help="Cell or county.")],

@@ -88,7 +88,7 @@ def contiguous_regions(
     A row of six things; value and place agree but for the third.
 
     >>> row = csr_array(np.eye(6, k=1))
-    >>> contiguous_regions(np.array([[0.0], [0], [9], [0], [7], [8]]), row, 2, min_size=2).labels.tolist()
+    >>> contiguous_regions(np.array([[0.0], [0], [4], [0], [7], [8]]), row, 2, min_size=2).labels.tolist()
     [0, 0, 0, 0, 1, 1]
     """
     data, heavy = np.ascontiguousarray(x, dtype=np.float64), np.ones(len(np.asarray(x)))

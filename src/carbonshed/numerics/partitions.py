@@ -79,7 +79,7 @@ def adjusted_rand_index(table: Floats, *, pairs: str = "things") -> float:
 
     Examples
     --------
-    >>> adjusted_rand_index(np.array([[2.0, 0.0], [0.0, 2.0]])), adjusted_rand_index(np.array([[1.0, 1.0], [1.0, 1.0]]))
+    >>> adjusted_rand_index(np.array([[2.0, 0.0], [0.0, 2.0]])), round(adjusted_rand_index(np.array([[1.0, 1.0], [1.0, 1.0]])), 12)
     (1.0, -0.5)
     >>> adjusted_rand_index(np.array([[1.0, 1.0], [1.0, 1.0]]), pairs="points")
     0.0

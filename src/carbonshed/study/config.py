@@ -89,9 +89,17 @@ class EconomySection(AllocatedTable):
 class ScaleSection(Section):
     """``[scale]``: the rule that chooses the side of the grid, and for which quantity."""
 
-    rule: Literal["moran_cv", "moran_max"] = "moran_cv"
+    rule: Literal["moran_cv", "moran_max", "opgd_loess", "knee", "consensus"] = "moran_cv"
     quantity: Literal["carbon_source", "carbon_sink", "net_carbon_emission"] = "carbon_sink"
-    permutations: int = Field(default=999, ge=99)
+    permutations: int = Field(default=999, ge=200)
+    draws: int = Field(default=200, ge=20)
+    drivers: list[str] = Field(default=[])
+
+    @model_validator(mode="after")
+    def _drivers(self) -> ScaleSection:
+        if self.rule == "opgd_loess" and not self.drivers:
+            raise ValueError("rule = 'opgd_loess' needs drivers, e.g. drivers = ['built_up', 'forest']")
+        return self
 
 
 class ZoningSection(Section):
@@ -134,7 +142,9 @@ class CompensationSection(Section):
     fiscal_cap: Share | Literal[False] | None = None
     overflow: Literal["redistribute", "upper_level"] | None = None
     shortfall: Literal["proportional", "equal_awards", "equal_losses", "talmud"] | None = None
-    price: float | str = "cn-ets:2024"
+    price: float | str | dict[int, float | str] = "cn-ets:2024"
+    responsibility: Literal["production", "consumption", "shared"] = "production"
+    beta: Share = 0.5
     flow_cost: Literal["distance", "field_strength"] = "distance"
     flow_solver: Literal["lp", "entropic"] = "lp"
     district_mode: Literal["separate", "merge_by_city", "exclude"] | None = None

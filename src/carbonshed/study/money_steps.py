@@ -9,17 +9,22 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from carbonshed.checks import warn
 from carbonshed.compensation.amounts import amount_summary, compensation_amount, institution_rows
 from carbonshed.compensation.direction import compensation_direction, direction_checks
 from carbonshed.compensation.districts import apply_district_mode
+from carbonshed.compensation.fairness import compare_shortfall_rules, fairness
+from carbonshed.compensation.feasibility import cap_gap, feasibility_problems
 from carbonshed.compensation.flows import compensation_flow, flow_summary
 from carbonshed.compensation.form_properties import form_properties
-from carbonshed.compensation.price import Price, carbon_price
+from carbonshed.compensation.panel import INSTITUTIONS
+from carbonshed.compensation.price import Price
 from carbonshed.compensation.priority import balance, balance_summary, compensation_priority, priority_stability
+from carbonshed.compensation.responsibility import responsible_account
 from carbonshed.compensation.revise import revise_account
 from carbonshed.study.frames import by_year
 from carbonshed.study.pipeline import Context, StepOutput
-from carbonshed.study.settings import compensation_settings
+from carbonshed.study.settings import compensation_settings, price_path
 
 
 def compensated_counties(context: Context) -> gpd.GeoDataFrame:
@@ -27,23 +32,28 @@ def compensated_counties(context: Context) -> gpd.GeoDataFrame:
     spec = context.spec
     accounts = context.tables["accounts_county"]
     accounts = accounts[~accounts.index.isin(spec.compensation.leave_out)]
-    return apply_district_mode(accounts, district_mode=compensation_settings(spec)["district_mode"])
+    counties = apply_district_mode(accounts, district_mode=compensation_settings(spec)["district_mode"])
+    if spec.compensation.responsibility == "production":
+        return counties
+    return responsible_account(counties, responsibility=spec.compensation.responsibility, beta=spec.compensation.beta)
 
 
 def compensation_step(context: Context) -> StepOutput:
     """Account, revision, price, ability, cap, closure, priority; balance B_N; direction by province and city."""
     spec, chosen = context.spec, compensation_settings(context.spec)
-    shapes = compensated_counties(context)
+    shapes = compensated_counties(context).sort_values("year", kind="stable")
     counties = pd.DataFrame(shapes.drop(columns="geometry"))
     if "gdp_yuan" not in counties:
         counties["gdp_yuan"] = np.nan
-    price = carbon_price(spec.compensation.price)
+    prices = price_path(spec)
     context.progress(0.1, "revision and amounts")
-    amounts = _amounts(counties, price, chosen)
+    amounts = _amounts(counties, prices, chosen)
+    for problem in feasibility_problems(amounts, closure=chosen["closure"]):
+        warn(str(problem))
     context.progress(0.5, "priority")
     ranked = compensation_priority(amounts)
     table = pd.concat([ranked, institution_rows(amounts, closure=chosen["closure"])])
-    places = [*shapes.geometry, *[None] * (len(table) - len(ranked))]
+    places = [*shapes.geometry, *[None] * (len(table) - len(ranked))]  # years rise in both
     output = StepOutput(
         tables={
             "compensation": gpd.GeoDataFrame(table, geometry=places, crs=shapes.crs),
@@ -60,25 +70,43 @@ def compensation_step(context: Context) -> StepOutput:
         output.choices["direction"] = [asdict(check) for check in direction_checks(ranked, by="province")]
     _money_totals(output, table, chosen["closure"])
     record = {key: value for key, value in chosen.items() if value is not None}
-    output.choices |= {"preset": spec.compensation.preset, **record, "price": asdict(price), "p_convention": "two_sided"}
+    last = prices[spec.study.years[-1]]
+    output.choices |= {"preset": spec.compensation.preset, **record, "price": asdict(last), "p_convention": "two_sided"}
+    output.choices |= {"responsibility": spec.compensation.responsibility, "price_path": {y: p.value for y, p in prices.items()}}
+    _add_fairness(output, table, counties)
     return output
+
+
+def _add_fairness(output: StepOutput, table: pd.DataFrame, counties: pd.DataFrame) -> None:
+    """Inequality before and after, and the rules for dividing less than is claimed, where the data allow."""
+    output.tables["shortfall_rules"] = compare_shortfall_rules(table)
+    bases = [base for base in ("gdp_yuan", "fiscal_revenue_yuan") if base in counties and (counties[base] > 0).any()]
+    if "population" in counties and bases:
+        output.tables["fairness"] = fairness(table, by="province" if "province" in table else None, bases=bases)
+    if "fiscal_revenue_yuan" in bases:
+        output.tables["cap_gap"] = cap_gap(table[~table.index.isin(INSTITUTIONS)])
 
 
 def _form(chosen: dict[str, Any]) -> dict[str, Any]:
     return {"form": chosen["revision"], "weights": chosen["weights"], "floor_quantile": chosen["floor_quantile"]}
 
 
-def _amounts(counties: pd.DataFrame, price: Price, chosen: dict[str, Any]) -> pd.DataFrame:
-    """Revised deficits and the amounts that follow from them."""
-    return compensation_amount(
-        revise_account(counties, rescale=chosen["rescale"], **_form(chosen)),
-        price=price,
-        ability=chosen["ability"],
-        closure=chosen["closure"],
-        shortfall=chosen["shortfall"],
-        fiscal_cap=chosen["fiscal_cap"] or None,
-        overflow=chosen["overflow"],
-    )
+def _amounts(counties: pd.DataFrame, prices: dict[int, Price], chosen: dict[str, Any]) -> pd.DataFrame:
+    """Revised deficits and the amounts that follow from them, each year at its price (column `carbon_price`)."""
+    revised = revise_account(counties, rescale=chosen["rescale"], **_form(chosen))
+    parts = [
+        compensation_amount(
+            rows.assign(carbon_price=prices[year].value),
+            price=prices[year],
+            ability=chosen["ability"],
+            closure=chosen["closure"],
+            shortfall=chosen["shortfall"],
+            fiscal_cap=chosen["fiscal_cap"] or None,
+            overflow=chosen["overflow"],
+        )
+        for year, rows in by_year(revised)
+    ]
+    return pd.concat(parts)
 
 
 def _direction(ranked: pd.DataFrame) -> pd.DataFrame:

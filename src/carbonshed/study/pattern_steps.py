@@ -11,15 +11,15 @@ import numpy as np
 import pandas as pd
 
 from carbonshed.checks import DataWarning, check_conserved, warn
-from carbonshed.scale.choose import choose_scale, mark_chosen
-from carbonshed.scale.response import scale_response
+from carbonshed.scale.choose import mark_chosen
+from carbonshed.scale.interval import scale_interval
 from carbonshed.spatial.cell_ids import parse_cell_ids
 from carbonshed.spatial.centre import centre_of_gravity
 from carbonshed.spatial.neighbours import lattice_neighbours, polygon_neighbours, row_standardise
 from carbonshed.spatial.statistics import getis_ord, local_moran
 from carbonshed.study.config import Spec
 from carbonshed.study.frames import by_year
-from carbonshed.study.pipeline import Context, StepOutput
+from carbonshed.study.pipeline import Context, Progress, StepOutput
 from carbonshed.zoning.classify import fit_zones
 from carbonshed.zoning.indicators import zoning_indicators
 from carbonshed.zoning.model import ZoneModel
@@ -30,29 +30,36 @@ MIN_INSIDE = 0.5
 
 
 def scale_step(context: Context) -> StepOutput:
-    """Moran's I, CV and the rest for every side, quantity and year; the side that the rule chooses."""
+    """Every indicator for every side, quantity and year; the side that the rule chooses, with its interval over origins and years."""
     spec = context.spec
     base = at_scale(context.tables["accounts_grid"], spec.grid.base_km)
-    responses, choices = [], []
+    tables: dict[str, list[pd.DataFrame]] = {"scale_response": [], "scale_choice": [], "scale_draws": [], "scale_shifts": []}
     for position, quantity in enumerate(CARBON):
-        context.progress(position / len(CARBON), quantity)
-        response = scale_response(
+        found = scale_interval(
             base,
             scales_km=sorted({spec.grid.base_km, *spec.grid.scales_km}),
             quantity=quantity,
-            permutations=spec.scale.permutations,
+            rule=spec.scale.rule,
+            draws=spec.scale.draws,
             seed=spec.study.seed,
+            permutations=spec.scale.permutations,
+            drivers=spec.scale.drivers,
+            progress=_part(context.progress, position, quantity),
         )
-        choice = choose_scale(response, rule=spec.scale.rule)
-        responses.append(mark_chosen(response, choice))
-        choices.append(choice.to_frame())
-    table = pd.concat(choices, ignore_index=True)
-    row = table.loc[table["quantity"] == spec.scale.quantity].iloc[0]
-    chosen = {"quantity": spec.scale.quantity, "working_scale_km": working_scale(table, spec)}
-    chosen |= {key: row[key] for key in ("rule", "scale_km", "low_km", "high_km", "flags", "reason")}
-    output = StepOutput(tables={"scale_response": pd.concat(responses, ignore_index=True), "scale_choice": table})
-    output.choices = {"scale": {key: None if isinstance(v, float) and np.isnan(v) else v for key, v in chosen.items()}}
+        tables["scale_response"].append(mark_chosen(found.response, found.choice))
+        tables["scale_choice"].append(found.choice.to_frame())
+        tables["scale_draws"].append(found.draws.assign(quantity=quantity))
+        tables["scale_shifts"].append(found.shifts.assign(quantity=quantity))
+    output = StepOutput(tables={name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()})
+    choice = output.tables["scale_choice"]
+    row = choice.loc[choice["quantity"] == spec.scale.quantity].iloc[0]
+    chosen = {"quantity": spec.scale.quantity, "working_scale_km": working_scale(choice, spec)}
+    output.choices = {"scale": {**chosen, **{key: row[key] for key in ("rule", "scale_km", "low_km", "high_km", "flags", "reason")}}}
     return output
+
+
+def _part(progress: Progress, position: int, quantity: str) -> Progress:
+    return lambda fraction, message: progress((position + fraction) / len(CARBON), f"{quantity} {message}")
 
 
 def at_scale(accounts: pd.DataFrame, side_km: float) -> pd.DataFrame:
@@ -150,7 +157,7 @@ def _local_money(money: gpd.GeoDataFrame, year: int, seed: int) -> list[pd.DataF
 def _local(rows: pd.DataFrame, values: pd.Series, quantity: str, year: int, neighbours: Any, seed: int) -> pd.DataFrame:
     moran = local_moran(values, row_standardise(neighbours), seed=seed)
     hot = getis_ord(values, neighbours, star=True, seed=seed)
-    table = moran.join(hot[["gi_star_z", "gi_star_p"]])
+    table = moran.join(hot[["gi_star_z", "gi_star_p", "gi_star_class", "gi_star_class_fdr"]])
     table.insert(0, "year", year)
     table.insert(1, "quantity", quantity)
     table.index.name = "unit_id"

@@ -37,7 +37,7 @@ class Reproduction:
         As `check_facts`, `fact_verdicts` and `fact_matrix` return them.
     drifts : tuple of DriftCheck
         Of the payers' and of the recipients' centre.
-    permutations, seed : int
+    permutations, draws, seed : int
     """
 
     outcome: Outcome
@@ -46,6 +46,7 @@ class Reproduction:
     matrix: pd.DataFrame
     drifts: tuple[DriftCheck, ...]
     permutations: int
+    draws: int
     seed: int
 
 
@@ -71,16 +72,18 @@ def reproduce(counties: gpd.GeoDataFrame, *, permutations: int = PERMUTATIONS, s
     findings = check_facts(outcome)
     matrix = fact_matrix(counties, settings=settings, permutations=permutations, seed=seed)
     drifts = tuple(drift_check(outcome.counties, weight=weight, draws=draws, seed=seed) for weight in ("payable", "receivable"))
-    return Reproduction(outcome, findings, fact_verdicts(findings), matrix, drifts, permutations, seed)
+    return Reproduction(outcome, findings, fact_verdicts(findings), matrix, drifts, permutations, draws, seed)
 
 
-def reproduction_page(result: Result, *, permutations: int = PERMUTATIONS, draws: int = DRAWS) -> str:
+def reproduction_page(result: Result, *, made: Reproduction | None = None, permutations: int = PERMUTATIONS, draws: int = DRAWS) -> str:
     """The page as Markdown, from the accounts of a run.
 
     Parameters
     ----------
     result : Result
         Of the county study, run at least until ``accounts``.
+    made : Reproduction, optional
+        What `reproduce` gave for these accounts; by default it is computed here.
     permutations, draws
         As in `reproduce`; the seed is the study's.
 
@@ -95,7 +98,8 @@ def reproduction_page(result: Result, *, permutations: int = PERMUTATIONS, draws
     """
     counties = result.accounts_county
     seed = int(result.manifest["study"]["seed"])
-    made = reproduce(counties, permutations=permutations, seed=seed, draws=draws)
+    if made is None:
+        made = reproduce(counties, permutations=permutations, seed=seed, draws=draws)
     text = resources.files("carbonshed").joinpath(TEMPLATE).read_text(encoding="utf-8")
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
     years = [year for year, _ in made.outcome.by_year]
@@ -109,9 +113,9 @@ def reproduction_page(result: Result, *, permutations: int = PERMUTATIONS, draws
         n_all=counties.index.nunique(),
         years=", ".join(map(str, years)),
         n_years=len(years),
-        permutations=f"{permutations:,}",
-        seed=seed,
-        draws=f"{draws:,}",
+        permutations=f"{made.permutations:,}",
+        seed=made.seed,
+        draws=f"{made.draws:,}",
         totals=_totals(made.outcome),
         inputs=sorted(result.manifest["inputs"], key=lambda row: str(row["path"])),
         facts=facts,

@@ -9,9 +9,9 @@ import geopandas as gpd
 
 from carbonshed import registry
 from carbonshed.accounting.coefficients import load_coefficients
-from carbonshed.checks import InputError, Problem, examples, nearest
+from carbonshed.checks import InputError, Problem, examples, nearest, refuse
 from carbonshed.compensation.presets import preset
-from carbonshed.compensation.price import carbon_price
+from carbonshed.compensation.price import Price, carbon_price
 from carbonshed.readers.coefficients import coefficients_from_toml
 from carbonshed.study.config import Spec
 
@@ -22,11 +22,33 @@ NEEDED_COLUMN = {"exclude": ["is_district"], "merge_by_city": ["is_district", "c
 def compensation_settings(spec: Spec) -> dict[str, Any]:
     """The preset with the study's own keys over it."""
     base = {key: value for key, value in vars(preset(spec.compensation.preset)).items() if key not in PRESET_ONLY}
-    own = spec.compensation.model_dump(exclude={"preset", "price", "leave_out", "flow_cost", "flow_solver"}, exclude_none=True)
+    own = spec.compensation.model_dump(
+        exclude={"preset", "price", "leave_out", "flow_cost", "flow_solver", "responsibility", "beta"}, exclude_none=True
+    )
     if "revision" in own and "weights" not in own:
         base["weights"] = None  # the preset's weights belong to the preset's form
     chosen = {**base, **own}
     return {**chosen, "weights": None if chosen["weights"] is None else dict(chosen["weights"])}
+
+
+def price_path(spec: Spec) -> dict[int, Price]:
+    """The price of each year of the study; one price serves all years.
+
+    Raises
+    ------
+    InputError
+        If a name is not known, or a path over time leaves a year of the study out.
+    """
+    given = spec.compensation.price
+    if not isinstance(given, dict):
+        return dict.fromkeys(spec.study.years, carbon_price(given))
+    missing = [year for year in spec.study.years if year not in given]
+    if missing:
+        fix = "Add these years to the path, or give one price for all."
+        raise refuse(
+            "price_year", expected="a price for each year of the study", got=f"none for {missing}", where="[compensation] price", fix=fix
+        )
+    return {year: carbon_price(given[year]) for year in spec.study.years}
 
 
 def settings_problems(spec: Spec, counties: gpd.GeoDataFrame | None, coefficients_file: Any = None) -> list[Problem]:
@@ -39,7 +61,7 @@ def settings_problems(spec: Spec, counties: gpd.GeoDataFrame | None, coefficient
         for name in spec.zoning.features:
             _collect(problems, lambda name=name: registry.term(name))  # type: ignore[misc]
     if counties is not None:
-        _collect(problems, lambda: carbon_price(spec.compensation.price))
+        _collect(problems, lambda: price_path(spec))
         problems += _county_problems(spec, counties)
     return problems
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from carbonshed.study.change_steps import change_step, has_change
 from carbonshed.study.config import Spec
 from carbonshed.study.land_steps import accounts_step, land_area_step
 from carbonshed.study.money_steps import compensation_step, flows_step
@@ -41,6 +42,14 @@ STEPS: tuple[Step, ...] = (
     Step("compensation", compensation_step, needs=("accounts",), reads=("compensation",), when=has_counties),
     Step("flows", flows_step, needs=("accounts", "compensation"), reads=("compensation",), when=has_counties),
     Step("statistics", statistics_step, needs=("accounts", "scale", "compensation"), reads=("study.seed", "scale.quantity")),
+    Step(
+        "change",
+        change_step,
+        needs=("land_area", "accounts", "scale", "statistics"),
+        reads=("study.years", "study.seed", "zoning.level", "scale.quantity", "accounting.coefficients", "land_cover"),
+        files=(*LAND, "coefficients"),
+        when=has_change,
+    ),
     Step("centre", centre_step, needs=("accounts", "compensation"), reads=("grid.base_km",)),
 )
 

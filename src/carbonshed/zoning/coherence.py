@@ -79,7 +79,7 @@ def coherence_totals(zones: ArrayLike, neighbours: csr_array) -> dict[str, float
     `n_patches`. NaN where there are no joins, or a single zone.
 
     >>> row = csr_array(np.eye(4, k=1) + np.eye(4, k=-1))
-    >>> coherence_totals(["payment", "payment", "recipient", "recipient"], row)["coherence"]  # same 2/3, E = 4 / 12
+    >>> coherence_totals(["payment", "payment", "recipient", "recipient"], row)["coherence"].__round__(12)  # same 2/3, E = 4 / 12
     0.5
     """
     named, links = _known(zones, neighbours)

@@ -35,10 +35,10 @@ DENSITIES = ("source_density", "sink_density", "net_emission_density", "gdp_dens
 CRITERIA = ("explained_share", "silhouette", "stability_ari", "coherence", "q_mean")
 MARGIN, LEAST_SHARE = 0.01, 0.01
 RULE = (
-    "Of the methods whose names hold (hard checks), whose mean bootstrap ARI is at least 0.8, and that give each of the three zones to at "
-    "least 1 % of the cells, the best has the highest score: the mean of explained share, silhouette, bootstrap ARI, coherence and mean q, "
-    "each at most 1 (0 where there is none). Of methods within 0.01 of it the simplest is taken: rules, kmeans, ward, gmm, "
-    "ward_contiguity, som_kmeans."
+    "Of the methods whose names hold (hard checks), whose mean bootstrap ARI is at least 0.8, and that give each zone (but balanced, where "
+    "two were asked for) to at least 1 % of the cells, the best has the highest score: the mean of explained share, silhouette, bootstrap "
+    "ARI, coherence and mean q, each at most 1 (0 where there is none). Of methods within 0.01 of it the simplest is taken: rules, kmeans, "
+    "ward, gmm, ward_contiguity, som_kmeans."
 )
 
 
@@ -74,7 +74,7 @@ def worth_of_methods(
         Index `method`; `explained_share` (of the sum of squares of the features, by the zones), `silhouette`, `davies_bouldin`,
         `stability_ari` (mean over pairs of bootstraps), `same_joins`, `coherence`, `isolated_share`, `mean_patch`; `q_` of each density
         that is known (geodetector q, mean over years) and `q_mean`; shares of the cells `share_payment`, `share_balanced`,
-        `share_recipient`; `not_separable`.
+        `share_recipient`; `zones` (that were asked for), `not_separable`.
 
     Raises
     ------
@@ -127,7 +127,7 @@ def _measures(cells: FittedCells, runs: int, seed: int, whole: csr_array) -> dic
         q[f"q_{name}"] = _mean_known([_q(values[years == year], named[years == year])[0] for year in np.unique(years)])
     row |= {**q, "q_mean": _mean_known(list(q.values()))}
     row |= {f"share_{zone}": float((named == zone).mean()) for zone in ZONES}
-    return {**row, "not_separable": bool(cells.model.quality["not_separable"])}
+    return {**row, "zones": int(cells.model.provenance["zones"]), "not_separable": bool(cells.model.quality["not_separable"])}
 
 
 def _mean_known(values: list[float]) -> float:
@@ -200,7 +200,8 @@ def _simplicity(method: str) -> int:
 def _failed(row: dict[str, Any]) -> list[str]:
     found = ["not_separable"] if row["not_separable"] else []
     found += ["stability_ari"] if not row["stability_ari"] >= TARGET_ARI else []
-    return found + [f"share_{zone}" for zone in ZONES if not row[f"share_{zone}"] >= LEAST_SHARE]
+    asked = ("payment", "recipient") if row.get("zones", 3) == 2 else ZONES
+    return found + [f"share_{zone}" for zone in asked if not row[f"share_{zone}"] >= LEAST_SHARE]
 
 
 def zones_against_divisions(

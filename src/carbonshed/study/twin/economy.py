@@ -11,21 +11,21 @@ from numpy.typing import NDArray
 from carbonshed.study.twin.landscape import SIDE_KM, SOUTH_M, WEST_M, YEARS, Landscape
 from carbonshed.study.twin.noise import Floats
 
-DENSITY = (620.0, 280.0, 45.0)
+DENSITY = (450.0, 250.0, 90.0)
 """Persons per km2 in the industrial, the plain and the mountain regime, in the first year."""
-PER_HEAD = (44_000.0, 24_000.0, 13_000.0)
+PER_HEAD = (48_000.0, 25_000.0, 13_000.0)
 """GDP per head in yuan of constant prices, in the first year."""
-INTENSITY = (2.0, 1.0, 0.55)
+INTENSITY = (2.3, 1.2, 0.6)
 """t CO2 per 10^4 yuan, in the first year."""
-ACCESS = 0.25
+ACCESS = 0.05
 """How much access adds to the logarithms of density and of GDP per head, per standard deviation."""
-SCATTER = 0.10
+SCATTER = 0.04
 """Standard deviation of what is a county's own in the logarithm of each."""
-POPULATION_GROWTH, INCOME_GROWTH = 0.006, 0.045
+POPULATION_GROWTH, INCOME_GROWTH = 0.005, 0.025
 """Per year."""
 REVENUE_SHARE = 0.09
 """Public revenue of the mean county as a share of GDP."""
-PEAK_YEAR, RISE, FALL = 2013, 0.060, 0.030
+PEAK_YEAR, RISE, FALL = 2013, 0.035, 0.018
 """Emissions of all rise by RISE a year to the peak and fall by FALL a year after it."""
 
 

@@ -28,7 +28,7 @@ WEST_M, SOUTH_M = 810_000.0, 3_780_000.0
 
 ZONES = ("payment", "balanced", "recipient")
 """Zones of the industrial, the plain and the mountain regime."""
-STRUCTURE_KM = 60.0
+STRUCTURE_KM = 80.0
 SCALE_KM = 18.0
 """Side at which Moran's I of the sink density peaks, averaged over realisations (tested by drawing them)."""
 INDUSTRY_SHARE = (0.30, 0.22)
@@ -36,8 +36,8 @@ MOUNTAIN_SHARE = (0.26, 0.38)
 """Share of the region that the regimes hold in the first and in the last year; linear between."""
 DRIFT_DEG = 15.0
 """How far industry turns from its first to its last pattern, as an angle between independent fields."""
-EDGE = 0.06
-"""Width of the edge of a regime, in standard deviations of its field: about 4 km."""
+EDGE = 0.02
+"""Width of the edge of a regime, in standard deviations of its field: about 2 km."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ class Cover:
 CROPLAND = 1
 COVERS = (
     Cover(5, "water", 1.5, (0.025, 0.020, 0.010), (0.025, 0.020, 0.010)),
-    Cover(8, "built_up", 1.2, (0.150, 0.040, 0.008), (0.220, 0.060, 0.011)),
-    Cover(2, "forest", 3.3, (0.100, 0.260, 0.580), (0.130, 0.320, 0.660)),
+    Cover(8, "built_up", 1.0, (0.150, 0.045, 0.013), (0.210, 0.063, 0.018)),
+    Cover(2, "forest", 2.6, (0.100, 0.260, 0.580), (0.130, 0.320, 0.660)),
     Cover(3, "grassland", 1.5, (0.010, 0.020, 0.050), (0.010, 0.020, 0.045)),  # shrub
     Cover(4, "grassland", 2.0, (0.030, 0.080, 0.180), (0.030, 0.080, 0.160)),
     Cover(7, "bare", 1.2, (0.005, 0.005, 0.020), (0.005, 0.005, 0.015)),
