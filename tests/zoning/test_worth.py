@@ -72,6 +72,12 @@ def test_warnings_are_given_once():
     assert sum("features left out" in str(each.message) for each in caught) == 1
 
 
+def test_ward_is_left_out_of_large_tables_and_said(indicators, monkeypatch):
+    monkeypatch.setattr("carbonshed.zoning.worth.WARD_MOST_ROWS", 100)
+    with pytest.warns(DataWarning, match="ward is left out: 144 rows, more than 100"):
+        assert worth_of_methods(indicators, methods=["kmeans", "ward"], runs=2, **OPTIONS).index.tolist() == ["kmeans"]
+
+
 SAME = {"explained_share": 0.8, "silhouette": 0.5, "stability_ari": 0.9, "coherence": 0.5, "q_mean": 0.5, "not_separable": False}
 SAME |= {f"share_{zone}": 1 / 3 for zone in ("payment", "balanced", "recipient")}
 

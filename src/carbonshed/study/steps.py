@@ -45,7 +45,8 @@ STEPS: tuple[Step, ...] = (
     Step(
         "change",
         change_step,
-        needs=("land_area", "accounts", "scale", "statistics"),
+        # it reads the carbon rows of `statistics`, which depend on these alone: a price does not touch it
+        needs=("land_area", "accounts", "scale"),
         reads=("study.years", "study.seed", "zoning.level", "scale.quantity", "accounting.coefficients", "land_cover"),
         files=(*LAND, "coefficients"),
         when=has_change,

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits
 
-from carbonshed.checks import DataWarning, check_columns, choose, refuse
+from carbonshed.checks import DataWarning, check_columns, choose, refuse, warn
 from carbonshed.numerics.contiguity import random_partition
 from carbonshed.numerics.geodetector import factor_detector
 from carbonshed.spatial.neighbours import as_sparse
 from carbonshed.zoning.classify import fit_zones
-from carbonshed.zoning.cluster import separation
+from carbonshed.zoning.cluster import WARD_MOST_ROWS, separation
 from carbonshed.zoning.coherence import coherence_totals
 from carbonshed.zoning.contiguity import CONTIGUOUS, contiguous_zones, yearly_neighbours
 from carbonshed.zoning.fitted import FittedCells, explained_share, fitted_cells
@@ -81,6 +81,11 @@ def worth_of_methods(
     InputError
         As `fit_zones`; an unknown method; fewer than two runs.
 
+    Warns
+    -----
+    DataWarning
+        Where `ward` is left out, as there are too many rows for its distances.
+
     Notes
     -----
     K-Means minimises what `explained_share` measures, and links serve `coherence`: no single column is a verdict (`best_method`).
@@ -89,7 +94,9 @@ def worth_of_methods(
         choose(method, COMPARED, where="methods")
     whole = yearly_neighbours(indicators) if neighbours is None else as_sparse(neighbours, indicators.index)
     rows, said = {}, False
-    for method in methods:
+    if "ward" in methods and len(indicators) > WARD_MOST_ROWS:
+        warn(f"ward is left out: {len(indicators)} rows, more than {WARD_MOST_ROWS}.")
+    for method in [each for each in methods if each != "ward" or len(indicators) <= WARD_MOST_ROWS]:
         with warnings.catch_warnings():
             if said:
                 warnings.simplefilter("ignore", DataWarning)  # said once: the features are the same

@@ -25,7 +25,7 @@ POPULATION_GROWTH, INCOME_GROWTH = 0.005, 0.025
 """Per year."""
 REVENUE_SHARE = 0.09
 """Public revenue of the mean county as a share of GDP."""
-PEAK_YEAR, RISE, FALL = 2013, 0.035, 0.018
+PEAK_YEAR, RISE, FALL = 2013, 0.045, 0.018
 """Emissions of all rise by RISE a year to the peak and fall by FALL a year after it."""
 
 
