@@ -55,5 +55,13 @@ def test_the_centre_lies_in_the_published_box_and_payments_exceed_receipts(publi
     centre = published.table("centre_of_gravity").set_index(["quantity", "year"]).loc[("payable", year)]
     assert 115 + 45 / 60 <= centre["lon"] <= 116 + 2 / 60 and 38 + 10 / 60 <= centre["lat"] <= 38 + 20 / 60
     assert published.table("balance_summary").set_index("year").loc[year, "balance_all"] > 1
-    even = published.table("revision_properties").set_index("year").loc[year]
+    even = published.table("revision_properties").query("chosen").set_index("year").loc[year]
     assert even["gini_after"] < even["gini_before"]
+
+
+def test_every_form_of_the_revision_is_shown_on_these_data(published):
+    properties = published.table("revision_properties").query("year == 2017").set_index("form")
+    assert len(properties) == 7 and properties.index[properties["chosen"]].tolist() == ["normalised_mean"]
+    assert properties.index[properties["sums_to_zero"]].tolist() == ["redistributed", "duty_endowment", "relative_share"]
+    direction = published.table("direction_by_form").query("year == 2017").pivot(index="form", columns="province", values="net_compensation")
+    assert direction.loc["duty_endowment", "北京市"] > 0 > direction.loc["none", "河北省"]

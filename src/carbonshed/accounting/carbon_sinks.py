@@ -92,7 +92,8 @@ def carbon_sink(
     cropland_mode : str, optional
         Follows `sink_mode`; any other pair is refused.
     npp, respiration : Mapping, Series or DataArray
-        g C m-2 a-1: class means, e.g. ``{"water": 0, "other": 399.5}``, or the mean of each unit in the index of `land_area`.
+        g C m-2 a-1: class means, e.g. ``{"water": 0, "other": 399.5}``, or the mean of each unit in the index of `land_area`, which
+        stands for all classes given: leave water out where the mean does. What was summed over pixels goes to `production_flows`.
     yields : DataFrame or DataArray
         Crop yields in t a-1, for ``crop_uptake``, in the index of `land_area`.
     alpha : float
@@ -188,7 +189,50 @@ def nep_flows(land_area: LandArea, *, npp: Production, respiration: Production, 
     >>> sink.tolist(), source.tolist()
     ([600.0, 0.0], [0.0, 60.0])
     """
-    net = (_production(land_area, npp, "npp") - _production(land_area, respiration, "respiration")) * carbon_to_co2
+    produced, respired = _production(land_area, npp, "npp"), _production(land_area, respiration, "respiration")
+    return production_flows(produced, respired, carbon_to_co2=carbon_to_co2)
+
+
+def production_flows(
+    produced: Flow, respired: Flow | None = None, *, alpha: float = 1.0, carbon_to_co2: float = CO2_PER_C
+) -> tuple[Flow, Flow]:
+    """Sink and source of land from its production in t C a-1, e.g. summed over the pixels of a raster; t CO2 a-1.
+
+    ``S = max(alpha P - R, 0) * f``, ``C = max(R - alpha P, 0) * f``.
+
+    Parameters
+    ----------
+    produced : Series or DataArray
+        Net primary production P of each unit, t C a-1 (g C m-2 a-1 times km2).
+    respired : Series or DataArray, optional
+        Heterotrophic respiration R, in the same index; none counts as 0.
+    alpha : float
+        Net sink / NPP, in (0, 1], where respiration is not given.
+    carbon_to_co2 : float
+        f in t CO2 per t C.
+
+    Returns
+    -------
+    sink, source : Series or DataArray
+        Both >= 0, never both positive in one unit; NaN where production is.
+
+    Raises
+    ------
+    InputError
+        A share outside (0, 1].
+
+    Notes
+    -----
+    Textbook form; see `carbon_sink`.
+
+    Examples
+    --------
+    >>> production_flows(pd.Series([12.0, 3.0]), pd.Series([6.0, 6.0]), carbon_to_co2=1.0)[0].tolist()
+    [6.0, 0.0]
+    """
+    net = produced * _alpha(alpha) * carbon_to_co2
+    if respired is not None:
+        net = net - respired * carbon_to_co2
     return net.clip(min=0) if isinstance(net, xr.DataArray) else net.clip(lower=0), (-net).clip(0)
 
 

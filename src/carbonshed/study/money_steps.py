@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -9,7 +11,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from carbonshed.checks import warn
+from carbonshed.checks import DataWarning, warn
 from carbonshed.compensation.amounts import amount_summary, compensation_amount, institution_rows
 from carbonshed.compensation.direction import compensation_direction, direction_checks
 from carbonshed.compensation.districts import apply_district_mode
@@ -21,7 +23,7 @@ from carbonshed.compensation.panel import INSTITUTIONS
 from carbonshed.compensation.price import Price
 from carbonshed.compensation.priority import balance, balance_summary, compensation_priority, priority_stability
 from carbonshed.compensation.responsibility import responsible_account
-from carbonshed.compensation.revise import revise_account
+from carbonshed.compensation.revise import FORMS, revise_account
 from carbonshed.study.frames import by_year
 from carbonshed.study.pipeline import Context, StepOutput
 from carbonshed.study.settings import compensation_settings, price_path
@@ -61,7 +63,8 @@ def compensation_step(context: Context) -> StepOutput:
             "balance": balance(ranked),
             "balance_summary": balance_summary(ranked),
             "direction": _direction(ranked),
-            "revision_properties": form_properties(counties, **_form(chosen)),
+            "revision_properties": _properties_of_all_forms(counties, chosen),
+            "direction_by_form": _direction_of_all_forms(counties, prices, chosen),
         }
     )
     if len(spec.study.years) > 1:
@@ -107,6 +110,40 @@ def _amounts(counties: pd.DataFrame, prices: dict[int, Price], chosen: dict[str,
         for year, rows in by_year(revised)
     ]
     return pd.concat(parts)
+
+
+def _settings_of(form: str, chosen: dict[str, Any]) -> dict[str, Any]:
+    """The settings of the run with another form of the revision."""
+    weights = chosen["weights"] if FORMS[form].is_weighted else None
+    return {**chosen, "revision": form, "weights": weights}
+
+
+def _under_all_forms(counties: pd.DataFrame, chosen: dict[str, Any], table: Callable[[str, dict[str, Any]], pd.DataFrame]) -> pd.DataFrame:
+    """The table of each form that the data allow, one below the other; the form of the run is marked in the column `chosen`."""
+    columns = {"population": "population", "gdp": "gdp_yuan"}
+    known = {"area", *(size for size, column in columns.items() if column in counties and (counties[column] > 0).any())}
+    parts = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # said for the form of the run
+        for form in (name for name, shape in FORMS.items() if set(shape.sizes) <= known):
+            parts.append(table(form, _settings_of(form, chosen)).assign(form=form, chosen=form == chosen["revision"]))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _properties_of_all_forms(counties: pd.DataFrame, chosen: dict[str, Any]) -> pd.DataFrame:
+    """What each form of the revision does to these data."""
+    return _under_all_forms(counties, chosen, lambda form, settings: form_properties(counties, **_form(settings)))
+
+
+def _direction_of_all_forms(counties: pd.DataFrame, prices: dict[int, Price], chosen: dict[str, Any]) -> pd.DataFrame:
+    """Net payers and recipients by province under each form, all else as in the run."""
+    if not {"province", "population"} <= set(counties):
+        return pd.DataFrame({"form": [], "year": [], "province": []})
+
+    def by_province(form: str, settings: dict[str, Any]) -> pd.DataFrame:
+        return compensation_direction(_amounts(counties, prices, settings), by="province")
+
+    return _under_all_forms(counties, chosen, by_province)
 
 
 def _direction(ranked: pd.DataFrame) -> pd.DataFrame:

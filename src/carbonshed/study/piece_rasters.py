@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from carbonshed.checks import InputError, examples, refuse, warn
@@ -24,8 +23,8 @@ BORDER_TOLERANCE = 1e-4
 def rasters_on_pieces(context: Context, pieces: pd.DataFrame, output: StepOutput) -> pd.DataFrame:
     """Every raster of the study on the pieces: one column a role, in the rows of `pieces`.
 
-    npp and respiration in g C m-2 a-1 (means), emissions in t CO2 a-1, lights as the sum of pixel values, population in persons and
-    gdp as they stand (sums). What holds no data is NaN, or 0 where the study says so. Sums are checked against those over the counties;
+    npp and respiration in t C a-1 (sums over the pixels with data), emissions in t CO2 a-1, lights as the sum of pixel values, population
+    and gdp as they stand (sums). What holds no data is NaN, or 0 where the study says so. Sums are checked against those over the counties;
     the share of the region with data is recorded, and below ``[land_cover] min_coverage`` the run stops.
     """
     roles = raster_roles(context.spec)
@@ -59,9 +58,14 @@ def _read(context: Context, role: str, about: RasterRole, pieces: pd.DataFrame, 
     if role == "emissions" and section is not None and section.per is not None:
         factor = section.factor * (CO2_PER_C if section.per.endswith("_c") else 1.0)
     aligned["value"] *= factor * (aligned["known_km2"] if about.is_per_km2 else 1.0)
-    if role in ("npp", "respiration") and context.spec.accounting.npp_nodata == "zero":
-        aligned["value"] = np.where(aligned["coverage"] > 0, aligned["value"] * aligned["coverage"], 0.0)
+    if _is_zero(context, role):
+        aligned["value"] = aligned["value"].fillna(0.0)
     return aligned
+
+
+def _is_zero(context: Context, role: str) -> bool:
+    """Whether no data means no production (water, built-up land, rock), as the study says."""
+    return role in ("npp", "respiration") and context.spec.accounting.npp_nodata == "zero"
 
 
 def _check_sums(about: RasterRole, whole: pd.DataFrame, found: pd.DataFrame, output: StepOutput) -> None:
@@ -92,7 +96,7 @@ def _share(rows: pd.DataFrame) -> float:
 def _require(context: Context, role: str, about: RasterRole, values: pd.DataFrame) -> None:
     """Stop where too little of the region holds data; say how much does not, and where."""
     assert context.spec.land_cover is not None
-    is_zero = role in ("npp", "respiration") and context.spec.accounting.npp_nodata == "zero"
+    is_zero = _is_zero(context, role)
     lowest = 0.0 if is_zero else context.spec.land_cover.min_coverage
     for year, rows in by_year(values):
         share = _share(rows)
@@ -109,8 +113,8 @@ def _require(context: Context, role: str, about: RasterRole, values: pd.DataFram
 
 
 MEANING = {
-    "npp": "a cell takes the mean of its part with data",
-    "respiration": "a cell takes the mean of its part with data",
+    "npp": "sums are over the rest",
+    "respiration": "sums are over the rest",
     "emissions": "sums are over the rest",
     "lights": "it weighs nothing",
     "population": "it weighs nothing",

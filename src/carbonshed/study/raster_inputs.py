@@ -36,7 +36,7 @@ class RasterRole:
     unit : str
         Unit of a density of carbon; empty for all else.
     is_per_km2 : bool
-        A density per km2 that is wanted as an amount.
+        A density that is wanted as an amount: times the area with data in km2 (1 g m-2 = 1 t km-2).
     lowest, highest : float, optional
         See `read_continuous`.
     calibrated : str, optional
@@ -67,7 +67,7 @@ def raster_roles(spec: Spec) -> dict[str, RasterRole]:
     for role, unit in (("npp", accounting.npp_unit), ("respiration", accounting.respiration_unit)):
         if accounting.is_raster(role):  # type: ignore[arg-type]
             path = str(getattr(accounting, role))
-            roles[role] = RasterRole(f"[accounting] {role}", path, "intensive", bands=accounting.band, unit=unit)
+            roles[role] = RasterRole(f"[accounting] {role}", path, "intensive", bands=accounting.band, unit=unit, is_per_km2=True)
     section = spec.emissions
     if section is None:
         return roles

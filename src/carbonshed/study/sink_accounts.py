@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
-from carbonshed.accounting.carbon_sinks import carbon_sink, nep_flows
+from carbonshed.accounting.carbon_sinks import carbon_sink, production_flows
 from carbonshed.accounting.carbon_sources import direct_source
 from carbonshed.accounting.coefficients import load_coefficients
 from carbonshed.accounting.crops import crop_uptake, farm_input_source
@@ -58,12 +58,12 @@ def land_flows(context: Context, spreader: Spreader, classes: list[str], rasters
         crops, inputs = _crops(context, spreader, rasters)
         sink, source = by_coefficients + crops, source + inputs
     elif mode == "nep_model":
-        npp, respiration = (_production(context, spreader, rasters, key) for key in ("npp", "respiration"))
-        gained, lost = nep_flows(land, npp=npp, respiration=respiration)
+        produced, respired = (_production(context, spreader.pieces, land, rasters, key) for key in ("npp", "respiration"))
+        gained, lost = production_flows(produced, respired)
         sink, source = gained.to_numpy(), source + lost.to_numpy()
     else:
-        npp = _production(context, spreader, rasters, "npp")
-        sink = carbon_sink(land, sink_mode=mode, npp=npp, alpha=section.alpha).to_numpy()
+        produced = _production(context, spreader.pieces, land, rasters, "npp")
+        sink = production_flows(produced, alpha=section.alpha if mode == "npp_scaled" else 1.0)[0].to_numpy()
     return LandFlows(sink, by_coefficients, source, emitted)
 
 
@@ -73,16 +73,27 @@ def study_coefficients(context: Context) -> Any:
     return load_coefficients(coefficients_from_toml(paths[0]) if paths else context.spec.accounting.coefficients)
 
 
-def _production(context: Context, spreader: Spreader, rasters: pd.DataFrame, key: Literal["npp", "respiration"]) -> Any:
-    """NPP or respiration in g C m-2 a-1: class means, or the mean of each piece from a raster or from its county."""
+def _production(
+    context: Context, pieces: pd.DataFrame, land: pd.DataFrame, rasters: pd.DataFrame, key: Literal["npp", "respiration"]
+) -> pd.Series:
+    """NPP or respiration of each piece in t C a-1: from the pixels of a raster, or means times area.
+
+    Class means stand for their classes, the mean of a county for its land without water.
+    """
     section = context.spec.accounting
     value = getattr(section, key)
     if section.is_raster(key):
-        return pd.Series(rasters[key].to_numpy(), index=spreader.pieces.index)
+        return pd.Series(rasters[key].to_numpy(), index=pieces.index)
     factor = float(convert(1.0, section.npp_unit if key == "npp" else section.respiration_unit, DENSITY_UNIT))
     if isinstance(value, dict):
-        return {name: mean * factor for name, mean in value.items()}
-    return _of_county(context, spreader.pieces, key) * factor
+        means = {name: mean * factor for name, mean in value.items()}
+        return pd.Series(np.asarray(carbon_sink(land, sink_mode="npp_gross", npp=means, carbon_to_co2=1.0)), index=pieces.index)
+    mean = _of_county(context, pieces, key) * factor
+    produced = pd.Series(
+        np.asarray(carbon_sink(land.drop(columns="water"), sink_mode="npp_gross", npp=mean, carbon_to_co2=1.0)), index=pieces.index
+    )
+    is_all_water = (land["water"] > 0) & (land.drop(columns="water").sum(axis=1) == 0)
+    return produced.mask(is_all_water & mean.notna(), 0.0)
 
 
 def _of_county(context: Context, pieces: pd.DataFrame, column: str) -> pd.Series:
