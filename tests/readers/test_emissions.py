@@ -9,7 +9,7 @@ import pytest
 
 from carbonshed.accounting.energy import energy_emission
 from carbonshed.checks import DataWarning, InputError
-from carbonshed.readers.emissions import read_emissions, read_energy
+from carbonshed.readers.emissions import read_emissions, read_energy, read_sector_emissions
 
 
 def written(folder: Path, text: str, encoding: str = "utf-8") -> Path:
@@ -55,3 +55,26 @@ def test_the_years_asked_for(tmp_path: Path) -> None:
     table = read_energy(written(tmp_path, "id,year,fuel,quantity,use\nA,2020,coke,1,final\nA,2015,coke,2,generation\n"), years=[2015])
     assert table.reset_index().to_dict("records") == [{"unit_id": "A", "year": 2015, "fuel": "coke", "quantity": 2.0, "use": "generation"}]
     assert isinstance(table, pd.DataFrame)
+
+
+def test_sectors_are_read_one_by_one(tmp_path):
+    text = "id,year,sector,carbon_source_t\nA,2020,industry,7\nA,2020,homes,3\nA,2015,homes,2\n"
+    table = read_sector_emissions(written(tmp_path, text), years=[2020])
+    assert table.reset_index().values.tolist() == [["A", 2020, 7.0, "industry"], ["A", 2020, 3.0, "homes"]]
+    carbon = read_sector_emissions(written(tmp_path, text.replace("source_t", "source_c")))
+    assert carbon["carbon_source"].sum() == pytest.approx(12 * 44 / 12)
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ("A,2020,industry,7\nA,2020,合计,10\n", "合计"),
+        ("A,2020,industry,7\nA,2020,industry,8\n", "A 2020"),
+        ("A,2020,industry,seven\nA,2020,homes,-3\n", "seven"),
+    ],
+)
+def test_sectors_that_are_refused(tmp_path, rows, says):
+    with pytest.raises(InputError, match=says):
+        read_sector_emissions(written(tmp_path, "id,year,sector,carbon_source_t\n" + rows))
+    with pytest.raises(InputError, match="sector"):
+        read_sector_emissions(written(tmp_path, "id,year,carbon_source_t\nA,2020,1\n"))

@@ -132,18 +132,18 @@ def _lisa_map(result: ResultFolder, words: Words, table: pd.DataFrame, title: st
     handles.append(patch("white", words("lisa.raw_only"), pattern=HATCH))
     if (table["lisa_class"] == "island").any():
         handles.append(patch(LISA_COLOURS["island"], words("lisa.island")))
-    if _thin(result, table) and result.counties is not None and set(result.counties.index) - set(table["unit_id"]):
+    if thin_borders(result, table) and result.counties is not None and set(result.counties.index) - set(table["unit_id"]):
         handles.append(patch(LISA_COLOURS["missing"], words("map.left_out")))
     plate = map_plate(
         result,
         title=words(title),
-        subtitle=_subtitle(words("map.money" if title.endswith("money_map") else "map.per_area"), _place(result, words, table), about),
+        subtitle=_subtitle(words("map.money" if title.endswith("money_map") else "map.per_area"), place_text(result, words, table), about),
         panel_titles=panel_titles,
         handles=handles,
         width_mm=HALF_MM if len(panel_titles) == 1 else WIDE_MM,
     )
-    shapes = _shapes(result).reindex(table["unit_id"]).to_numpy()
-    border = _thin(result, table)
+    shapes = shapes_of_units(result).reindex(table["unit_id"]).to_numpy()
+    border = thin_borders(result, table)
     inside = None if border else region_outline(result)
     for panel, rows in zip(plate.panels, panels, strict=True):
         part, plain = table[rows], table.loc[rows, "lisa_class"].fillna("missing")
@@ -171,13 +171,13 @@ def gi_star_map(result: ResultFolder, words: Words) -> Drawing:
     plate = map_plate(
         result,
         title=words("figure.gi_star_map"),
-        subtitle=_subtitle(words("map.per_area"), _place(result, words, table), about),
+        subtitle=_subtitle(words("map.per_area"), place_text(result, words, table), about),
         panel_titles=panel_titles,
         handles=handles,
         width_mm=HALF_MM if len(panel_titles) == 1 else WIDE_MM,
     )
-    shapes = _shapes(result).reindex(table["unit_id"]).to_numpy()
-    border = _thin(result, table)
+    shapes = shapes_of_units(result).reindex(table["unit_id"]).to_numpy()
+    border = thin_borders(result, table)
     inside = None if border else region_outline(result)
     for panel, rows in zip(plate.panels, panels, strict=True):
         fill(panel, shapes[rows], classes.colour(table.loc[rows, "gi_star_z"]), border=border, inside=inside)
@@ -211,12 +211,12 @@ def _statistics_panels(table: pd.DataFrame, words: Words) -> tuple[list[np.ndarr
     return [(table["year"] == year).to_numpy() for year in shown], [str(year) for year in shown], about
 
 
-def _thin(result: ResultFolder, table: pd.DataFrame) -> str | None:
+def thin_borders(result: ResultFolder, table: pd.DataFrame) -> str | None:
     """Colour of the borders between shapes: thin lines between counties, none between cells."""
     return BORDER if result.counties is not None and table["unit_id"].isin(result.counties.index).all() else None
 
 
-def _shapes(result: ResultFolder) -> gpd.GeoSeries:
+def shapes_of_units(result: ResultFolder) -> gpd.GeoSeries:
     """Shape of every cell and county by its id."""
     found: list[gpd.GeoSeries] = []
     if result.counties is not None:
@@ -229,7 +229,7 @@ def _shapes(result: ResultFolder) -> gpd.GeoSeries:
     return shapes[~shapes.index.duplicated()]
 
 
-def _place(result: ResultFolder, words: Words, table: pd.DataFrame) -> str:
+def place_text(result: ResultFolder, words: Words, table: pd.DataFrame) -> str:
     """Whether rows are counties or cells, and of which size."""
     if result.counties is not None and table["unit_id"].isin(result.counties.index).all():
         return words("map.by_county")
@@ -255,13 +255,13 @@ def zones_map(result: ResultFolder, words: Words) -> Drawing:
     plate = map_plate(
         result,
         title=words("figure.zones_map"),
-        subtitle=_subtitle(_place(result, words, table), years),
+        subtitle=_subtitle(place_text(result, words, table), years),
         panel_titles=[str(year) for year in years],
         handles=handles,
     )
-    border = _thin(result, table)
+    border = thin_borders(result, table)
     inside = None if border else region_outline(result)
-    all_shapes = _shapes(result).reindex(table["unit_id"]).to_numpy() if border else table.geometry.to_numpy()
+    all_shapes = shapes_of_units(result).reindex(table["unit_id"]).to_numpy() if border else table.geometry.to_numpy()
     for panel, year in zip(plate.panels, years, strict=True):
         rows = (table["year"] == year).to_numpy()
         colours = [ZONE_COLOURS.get(name, ZONE_COLOURS["missing"]) for name in table.loc[rows, "zone"]]

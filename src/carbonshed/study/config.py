@@ -109,6 +109,16 @@ class ZoningSection(Section):
     features: str | list[str] = "budget"
     method: Literal["som_kmeans", "kmeans", "gmm", "ward", "rules"] = "som_kmeans"
     zones: int = Field(default=3, ge=2, le=8)
+    contiguous: bool = False
+    min_size: int = Field(default=5, ge=1)
+    runs: int = Field(default=20, ge=0)
+
+    @field_validator("runs")
+    @classmethod
+    def _none_or_several(cls, runs: int) -> int:
+        if runs == 1:
+            raise ValueError("runs is 0 (no comparison of methods) or at least 2")
+        return runs
 
     @field_validator("features")
     @classmethod

@@ -21,8 +21,10 @@ from carbonshed.study.config import Spec
 from carbonshed.study.frames import by_year
 from carbonshed.study.pipeline import Context, Progress, StepOutput
 from carbonshed.zoning.classify import fit_zones
+from carbonshed.zoning.contiguity import contiguous_zones
 from carbonshed.zoning.indicators import zoning_indicators
 from carbonshed.zoning.model import ZoneModel
+from carbonshed.zoning.policy import policy_lines
 from carbonshed.zoning.validate import zone_summary, zone_transitions
 
 CARBON = ("carbon_source", "carbon_sink", "net_carbon_emission")
@@ -89,13 +91,14 @@ def zoning_accounts(spec: Spec, tables: Mapping[str, pd.DataFrame]) -> pd.DataFr
 
 def fit_study_zones(spec: Spec, tables: Mapping[str, pd.DataFrame]) -> ZoneModel:
     """The zone model of a study from its tables: equal tables and settings give the same bytes."""
-    return fit_zones(
+    model = fit_zones(
         zoning_indicators(zoning_accounts(spec, tables)),
         method=spec.zoning.method,
         features=spec.zoning.features,
         zones=spec.zoning.zones,
         seed=spec.study.seed,
     )
+    return contiguous_zones(model, min_size=spec.zoning.min_size) if spec.zoning.contiguous else model
 
 
 def zones_step(context: Context) -> StepOutput:
@@ -106,6 +109,8 @@ def zones_step(context: Context) -> StepOutput:
     model = fit_study_zones(spec, context.tables)
     zones = model.zones
     summary = zone_summary(zones, accounts)
+    lines = policy_lines(zones)
+    zones[lines.columns] = lines
     output = StepOutput(tables={"zones": zones, "zone_summary": summary, "zone_naming": model.naming, "choice_of_k": model.choice_of_k})
     if len(spec.study.years) > 1:
         output.tables["zone_transitions"] = zone_transitions(zones, accounts)

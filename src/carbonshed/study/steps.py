@@ -8,6 +8,7 @@ from carbonshed.study.land_steps import accounts_step, land_area_step
 from carbonshed.study.money_steps import compensation_step, flows_step
 from carbonshed.study.pattern_steps import centre_step, scale_step, statistics_step, zones_step
 from carbonshed.study.pipeline import Step
+from carbonshed.study.worth_steps import has_worth, worth_step
 
 
 def has_grid(spec: Spec) -> bool:
@@ -39,6 +40,7 @@ STEPS: tuple[Step, ...] = (
     ),
     Step("scale", scale_step, needs=("accounts",), reads=("scale", "grid", "study.seed"), when=has_grid),
     Step("zones", zones_step, needs=("accounts", "scale"), reads=("zoning", "scale.quantity", "study.seed")),
+    Step("worth", worth_step, needs=("accounts", "scale", "zones"), reads=("zoning", "study.seed"), when=has_worth),
     Step("compensation", compensation_step, needs=("accounts",), reads=("compensation",), when=has_counties),
     Step("flows", flows_step, needs=("accounts", "compensation"), reads=("compensation",), when=has_counties),
     Step("statistics", statistics_step, needs=("accounts", "scale", "compensation"), reads=("study.seed", "scale.quantity")),
