@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from carbonshed.accounting.carbon_sinks import CROPLAND_OF_SINK, carbon_sink, cropland_mode_for, nep_flows
-from carbonshed.accounting.carbon_sources import direct_source
+from carbonshed.accounting.carbon_sinks import CROPLAND_OF_SINK, carbon_sink, cropland_mode_for, nep_flows, production_flows
+from carbonshed.accounting.carbon_sources import check_emission_density, direct_source
 from carbonshed.accounting.coefficients import land_classes, load_coefficients
 from carbonshed.checks import DataWarning, InputError
 
@@ -194,3 +194,33 @@ def test_what_was_used_is_said() -> None:
         "china",
     )
     assert "forest" in attrs["unverified"]
+
+
+def test_production_summed_over_pixels_becomes_sink_and_source() -> None:
+    produced, respired = pd.Series([12.0, 3.0, np.nan], list("abc")), pd.Series([6.0, 6.0, 1.0], list("abc"))
+    sink, source = production_flows(produced, respired)
+    assert sink.tolist() == pytest.approx([22.0, 0.0, np.nan], nan_ok=True)
+    assert source.tolist() == pytest.approx([0.0, 11.0, np.nan], nan_ok=True)
+    assert production_flows(produced, alpha=0.1)[0].tolist() == pytest.approx([4.4, 1.1, np.nan], nan_ok=True)
+    with pytest.raises(InputError, match="a share in"):
+        production_flows(produced, alpha=1.2)
+
+
+@settings(deadline=None, max_examples=30)
+@given(arrays(float, (4, len(CLASSES)), elements=st.floats(0.1, 1e3)), st.floats(0, 900), st.floats(0, 900))
+def test_nep_of_means_is_that_of_sums(areas: np.ndarray, npp: float, respiration: float) -> None:
+    land = pd.DataFrame(areas, columns=CLASSES)
+    one = pd.Series(1.0, index=land.index)
+    by_mean = nep_flows(land, npp=one * max(npp, 5), respiration=one * max(respiration, 5))
+    total = land.sum(axis=1)
+    for mean, summed in zip(by_mean, production_flows(total * max(npp, 5), total * max(respiration, 5))):
+        np.testing.assert_allclose(mean, summed, rtol=1e-9)
+
+
+def test_more_than_a_place_can_emit_is_refused() -> None:
+    areas = pd.Series({"A": 100.0, "B": 10.0})
+    check_emission_density(pd.Series({"A": 9.9e7, "B": 9.9e6, "C": 1e12}), areas, where="a test")  # C has no area: not judged
+    check_emission_density(pd.Series({"A": np.nan, "B": 0.0}), areas, where="a test")
+    with pytest.raises(InputError) as error:
+        check_emission_density(pd.Series([1e9, 1e3, 2e7], index=["A", "A", "B"]), areas, where="a test")
+    assert error.value.problems[0].code == "implausible_emission" and error.value.problems[0].got == "A: 1e+07, B: 2e+06"

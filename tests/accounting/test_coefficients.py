@@ -102,3 +102,18 @@ def test_a_set_may_stand_on_a_named_one() -> None:
 def test_the_factor_agrees_with_the_quantities_of_the_package(value: float, unit: str) -> None:
     row = Coefficient("forest", "sink", value, unit, "a test", "unverified")
     assert row.co2_per_ha == pytest.approx(Quantity(value, unit).to_co2().to("t CO2 ha-1 a-1").value, rel=1e-12)
+
+
+@pytest.mark.parametrize("unit", ["t C ha-1", "Mg C ha-1", "kg C m-2", "t CO2 ha-1", "t C"])
+def test_a_stock_is_refused_by_name(unit: str) -> None:
+    with pytest.raises(InputError) as error:
+        load_coefficients(content(60.0, unit))
+    problem = error.value.problems[0]
+    assert problem.code == "stock_not_flow" and unit in problem.got and "a-1" in problem.expected
+
+
+@pytest.mark.parametrize("unit", ["t", "t ha-1 a-1"])
+def test_t_alone_is_still_carbon_or_co2(unit: str) -> None:
+    with pytest.raises(InputError) as error:
+        load_coefficients(content(0.4, unit))
+    assert error.value.problems[0].code == "carbon_or_co2"

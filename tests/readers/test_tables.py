@@ -157,3 +157,21 @@ def test_u17_provincial_sums_of_the_region(shared: Path, tmp_path: Path) -> None
     long.to_csv(tmp_path / "t.csv", index=False)
     table = read_county_table(tmp_path / "t.csv", id="id", years=[2000, 2005, 2010, 2015, 2017])
     assert (table.groupby("year")["carbon_source"].sum() / 1e6).tolist() == pytest.approx([364, 640, 926, 1036, 1022], abs=1)
+
+
+def test_columns_that_are_no_terms_are_read_where_they_are_asked_for() -> None:
+    table = GOOD.assign(小麦=["10", "0"], NPP=["400", ""])
+    read = county_table(table, id="unit_id", also={"小麦": "yield wheat", "NPP": "npp"})
+    assert read["yield wheat"].tolist() == [10.0, 0.0] and read["npp"].isna().tolist() == [False, True]
+    assert county_table_problems(table, id="unit_id", also={"小麦": "yield wheat", "NPP": "npp"}, years=[2020]) == []
+    assert codes(table, "warning", id="unit_id", years=[2020]) == ["unknown_column", "unknown_column"]
+    problems = county_table_problems(table, id="unit_id", also={"大麦": "yield wheat"})
+    assert problems[0].code == "missing_column" and "'大麦' might be '小麦'" in problems[0].fix
+    assert codes(table.assign(小麦=["ten", "-1"]), id="unit_id", also={"小麦": "yield wheat"}) == ["not_a_number", "negative"]
+
+
+@pytest.mark.parametrize("header", ["carbon_stock_t", "CO2_storage", "碳储量", "植被碳库", "soil carbon stock"])
+def test_a_stock_is_no_flow(header: str) -> None:
+    problems = county_table_problems(GOOD.assign(**{header: ["1", "2"]}), id="unit_id")
+    assert [problem.code for problem in problems] == ["stock_not_flow"] and header in problems[0].got
+    assert "stock_not_flow" not in codes(GOOD.assign(livestock=["1", "2"]), "error", id="unit_id")

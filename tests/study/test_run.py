@@ -48,6 +48,14 @@ def test_every_table_has_the_columns_of_the_contract(finished_study, table):
         assert isinstance(frame, gpd.GeoDataFrame) and frame.crs.is_projected
 
 
+def test_every_column_of_every_table_is_a_registered_term(finished_study):
+    from carbonshed import registry
+
+    result = cs.Result.open(finished_study / "results")
+    unknown = {f"{name}.{c}" for name in result.tables for c in result.table(name).reset_index().columns if c not in (*registry.terms(), "index")}
+    assert unknown == set()
+
+
 def test_totals_are_equal_from_province_to_zone(finished_study):
     result = cs.Result.open(finished_study / "results")
     emissions = pd.read_csv(finished_study / "emissions.csv").groupby("year")["carbon_source_t"].sum()

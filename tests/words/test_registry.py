@@ -6,7 +6,7 @@ from carbonshed.checks import InputError
 CONTRACT = """unit_id year scale_km name area_km2 carbon_source carbon_sink net_carbon_emission geometry quantity n_cells moran_i moran_z moran_p cv
 local_moran_i local_moran_p lisa_class lisa_class_fdr gi_star_z gi_star_p p_convention som_node cluster zone zone_confidence n_units account_deficit
 revised_deficit payable receivable net_compensation side priority priority_rank priority_class priority_capacity payer recipient compensation_flow
-distance_km lon lat shift_km bearing_deg ellipse_major_km ellipse_minor_km ellipse_angle_deg""".split()
+distance_km lon lat shift_km bearing_deg ellipse_major_km ellipse_minor_km ellipse_angle_deg chosen rule low_km high_km plateau flags reason""".split()
 
 
 @pytest.mark.parametrize("name", CONTRACT)

@@ -1,8 +1,6 @@
-"""Report sections on carbon: the balance, accounts, scale, hot spots, zones."""
+"""Report sections on carbon: the balance, accounts, hot spots, zones."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -115,65 +113,6 @@ def _allocation_table(result: ResultFolder, words: Words) -> Table | None:
     )
     note = words("report.and_more", n=len(rows) - 20, table="allocation_report") if len(rows) > 20 else ""
     return Table(words("text.allocation_table"), columns, note=note)
-
-
-def scale_section(result: ResultFolder, words: Words) -> Section:
-    """The response to scale and the choice, with interval, plateau and flags."""
-    section = Section("scale", words("section.scale"))
-    if not result.has("scale_response"):
-        return _absent(section, words)
-    section.blocks.append(Figures(("scale_response",)))
-    choice = result.scale_choice
-    if choice is not None:
-        quantity = str(choice["quantity"])
-        section.blocks.append(Text(words("text.scale_rule", rule=words.get("rule", choice["rule"]), quantity=words.term(quantity))))
-        plateau = as_list(choice.get("plateau"))
-        if plateau:
-            section.blocks.append(Text(words("text.plateau", sides=", ".join(plateau))))
-        flags = flag_texts(as_list(choice.get("flags")), words)
-        if flags:
-            section.blocks.append(Note(words("headline.flagged", flags=flags), tone="warning"))
-        if choice.get("reason"):
-            section.blocks.append(Text(words("text.reason", reason=choice["reason"])))
-        section.blocks.append(_choice_table(result, words))
-        section.blocks.append(_response_table(result, quantity, words))
-    return section
-
-
-def _choice_table(result: ResultFolder, words: Words) -> Table:
-    """The scale chosen for each quantity."""
-    table = result.table("scale_choice")
-    intervals = [_interval(low, high) for low, high in zip(table["low_km"], table["high_km"], strict=True)]
-    columns = (
-        text_column(words("column.quantity"), [words.term(str(name)) for name in table["quantity"]]),
-        number_column(words("column.side"), table["scale_km"], unit="km"),
-        Column(words("column.interval"), tuple(intervals), "km"),
-        text_column(words("column.plateau"), [", ".join(as_list(value)) for value in table["plateau"]]),
-        text_column(words("column.flags"), [flag_texts(as_list(value), words) for value in table["flags"]]),
-    )
-    return Table(words("text.choice_table"), columns)
-
-
-def _interval(low: Any, high: Any) -> str:
-    known = pd.notna(low) and pd.notna(high)
-    return f"{float(low):g}–{float(high):g}" if known else UNKNOWN
-
-
-def _response_table(result: ResultFolder, quantity: str, words: Words) -> Table:
-    """I, z, p and CV of one quantity at each side, for the last year."""
-    table = result.table("scale_response")
-    year = table["year"].max()
-    rows = table[(table["quantity"] == quantity) & (table["year"] == year)].sort_values("scale_km")
-    columns = (
-        number_column(words("column.side"), rows["scale_km"], unit="km"),
-        number_column(words("column.cells"), rows["n_cells"]),
-        number_column(words("column.moran_i"), rows["moran_i"], places=3),
-        number_column(words("column.moran_z"), rows["moran_z"], places=1),
-        number_column(words("column.moran_p"), rows["moran_p"], places=3),
-        number_column(words("column.cv"), rows["cv"], places=3),
-        Column(words("column.chosen"), tuple("●" if flag else "" for flag in rows["chosen"]), is_number=False),
-    )
-    return Table(f"{words('text.scale_table', quantity=words.term(quantity))}, {int(year)}", columns)
 
 
 def hot_spots_section(result: ResultFolder, words: Words) -> Section:

@@ -39,7 +39,6 @@ SPOT_COLOURS = {
 }  # fmt: skip
 
 
-
 def trends_map(result: ResultFolder, words: Words) -> Drawing:
     """Sign of the Theil-Sen slope of each unit and whether it is significant, a panel a quantity."""
     table = result.table("trends")

@@ -16,7 +16,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from carbonshed.checks import choose, refuse
-from carbonshed.present import charts, maps, movements
+from carbonshed.present import change_maps, charts, maps, movements, scale_charts
 from carbonshed.present.folder import ResultFolder
 from carbonshed.present.fonts import has_chinese
 from carbonshed.present.maps import Drawing
@@ -47,6 +47,10 @@ def _accounts(result: ResultFolder) -> bool:
     return result.has("accounts_grid") or result.has("accounts_county")
 
 
+def _shapes(result: ResultFolder) -> bool:
+    return _accounts(result) or result.has("zones")
+
+
 def _money(result: ResultFolder) -> bool:
     return result.has("compensation") and (result.has("accounts_county") or "geometry" in result.table("compensation"))
 
@@ -58,6 +62,11 @@ FIGURES: Mapping[str, Recipe] = MappingProxyType(
         "sink_map": Recipe(maps.sink_map, _accounts),
         "net_map": Recipe(maps.net_map, _accounts),
         "scale_response": Recipe(charts.scale_response, lambda result: result.has("scale_response")),
+        "scale_draws": Recipe(scale_charts.scale_draws, lambda result: result.has("scale_draws")),
+        "scale_indicators": Recipe(scale_charts.scale_indicators, scale_charts.has_curves),
+        "scale_maps": Recipe(
+            scale_charts.scale_maps, lambda result: result.has("scale_response") and len(scale_charts.three_sides(result)) > 1
+        ),
         "hot_spots_map": Recipe(maps.hot_spots_map, lambda result: maps.has_local_statistics(result, money=False)),
         "gi_star_map": Recipe(maps.gi_star_map, lambda result: maps.has_local_statistics(result, money=False)),
         "hot_spots_money_map": Recipe(maps.hot_spots_money_map, lambda result: maps.has_local_statistics(result, money=True)),
@@ -66,6 +75,12 @@ FIGURES: Mapping[str, Recipe] = MappingProxyType(
         "compensation_map": Recipe(maps.compensation_map, _money),
         "balance_ratio": Recipe(charts.balance_ratio, lambda result: charts.has_balance_ratio(result)),
         "flows_map": Recipe(movements.flows_map, lambda result: _money(result) and result.has("flows")),
+        "trends_map": Recipe(change_maps.trends_map, lambda result: _shapes(result) and result.has("trends")),
+        "hot_spot_change_map": Recipe(change_maps.hot_spot_change_map, lambda result: _shapes(result) and result.has("hot_spot_change")),
+        "concentration_chart": Recipe(
+            change_maps.concentration_chart,
+            lambda result: result.has("concentration") and len(set(result.table("concentration")["year"])) > 1,
+        ),
         "centre_track": Recipe(movements.centre_track, lambda result: _accounts(result) and result.has("centre_of_gravity")),
     }
 )

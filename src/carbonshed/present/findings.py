@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,15 @@ from carbonshed.present.display import amount_text, display_unit, number, percen
 from carbonshed.present.folder import INSTITUTIONS, ResultFolder
 from carbonshed.present.style import LOW_CONFIDENCE
 from carbonshed.present.words import Words
+
+FLAGS_WITH_NUMBERS = {
+    "no_scale_in_draws": r"no scale in (?P<share>\S+) % of the draws",
+    "few_shifts": r"few origin shifts on a base of (?P<base>\S+) km: (?P<sides>.+)",
+    "cv_tol_doubled": r"cv_tol doubled to (?P<tol>\S+)",
+    "not_significant": r"p is not below (?P<limit>\S+) in every year",
+    "without_values": r"criteria without values: (?P<names>.+)",
+}
+"""Flags of the choice of scale that name a number, by the key of their phrase."""
 
 MOST_NAMES = 6
 """Provinces named on each side of the summary."""
@@ -108,6 +118,7 @@ def summary(result: ResultFolder, words: Words) -> list[Finding]:
         "where": _zones(result, words),
         "who_pays": _who(result, words, "payer"),
         "who_receives": _who(result, words, "recipient"),
+        "how_fair": _direction_warning(result, words),
         "how_sure": [*_scale(result, words), *_confidence(result, words)],
     }
     return [Finding(words(f"headline.{name}"), tuple(found)) for name, found in answers.items() if found]
@@ -190,6 +201,28 @@ def _who(result: ResultFolder, words: Words, side: str) -> list[str]:
     return sentences
 
 
+def poor_years(result: ResultFolder) -> list[int]:
+    """Years in which the provinces that pay have less GDP per head than those that receive, as the run found."""
+    rows = result.choices.get("direction") or []
+    return sorted(int(row["year"]) for row in rows if row.get("poor_pay_rich") is True and row.get("year") is not None)
+
+
+def _direction_warning(result: ResultFolder, words: Words) -> list[str]:
+    """Plainly, where the poorer side pays the richer one; nothing otherwise."""
+    years = poor_years(result)
+    if not years:
+        return []
+    last = next(row for row in result.choices["direction"] if row.get("year") == years[-1])
+    values = {name: words.listing(list(last.get(name) or [])) for name in ("payers", "recipients")}
+    heads = {name: _per_head(last.get(f"{name}_gdp_per_head")) for name in ("payer", "recipient")}
+    listed = words.listing([str(year) for year in years])
+    return [words("headline.poor_pay_rich", years=listed, last=years[-1], **values, **heads)]
+
+
+def _per_head(value: Any) -> str:
+    return number(None if value is None else float(value))
+
+
 def _named(row: dict[Any, Any], words: Words) -> str:
     """A province with its amount and, where GDP is known, the share of it."""
     amount = amount_text("money", abs(float(row["net_compensation"])), words.lang)
@@ -228,7 +261,16 @@ def _scale(result: ResultFolder, words: Words) -> list[str]:
 
 def flag_texts(flags: Iterable[str], words: Words) -> str:
     """Flags in the language of the report, those that have no translation as they are."""
-    return ("；" if words.lang == "zh" else "; ").join(words.get("flag", flag) for flag in flags)
+    return ("；" if words.lang == "zh" else "; ").join(_flag_text(flag, words) for flag in flags)
+
+
+def _flag_text(flag: str, words: Words) -> str:
+    """One flag: a fixed text, or one with numbers in it."""
+    for key, pattern in FLAGS_WITH_NUMBERS.items():
+        found = re.fullmatch(pattern, flag)
+        if found:
+            return words(f"flag.{key}", **found.groupdict())
+    return words.get("flag", flag)
 
 
 def _confidence(result: ResultFolder, words: Words) -> list[str]:

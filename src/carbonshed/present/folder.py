@@ -41,6 +41,22 @@ TABLES: dict[str, tuple[str, ...]] = {
     "direction": ("level", "name", "year", "payable", "receivable", "net_compensation"),
     "allocation_report": (),
     "land_area": (),
+    "scale_draws": ("draw", "scale_km", "quantity"),
+    "scale_shifts": ("indicator", "scale_km", "quantity", "shift_low", "shift_high", "n_origins"),
+    "trends": ("unit_id", "quantity", "slope", "mann_kendall_p", "trend", "trend_fdr"),
+    "peak_year": ("quantity", "group", "peak_year", "drop_share", "share", "rises_then_falls"),
+    "hot_spot_change": ("unit_id", "quantity", "spot", "hot_spot_change", "n_hot", "n_cold", "last_year"),
+    "lisa_transitions": ("quantity", "from_class", "to_class", "count"),
+    "zone_transitions": ("year_from", "year_to", "zone_from", "zone_to", "n_units", "area_km2"),
+    "land_transfers": ("period", "from_class", "to_class", "area_km2", "change_effect"),
+    "land_changes": ("period", "land_class", "area_from", "area_to", "gain", "loss", "net_change", "swap", "dynamic_degree"),
+    "land_change_noise": ("period", "changed", "changed_share", "swap_share", "left_share", "is_noisy"),
+    "concentration": ("quantity", "year", "n", "gini", "theil", "top_share"),
+    "fairness": ("year", "base", "stage", "n_units", "gini", "gini_people", "theil", "theil_between", "theil_within"),
+    "shortfall_rules": ("unit_id", "year", "side", "claim"),
+    "cap_gap": ("year", "n_payers", "owed", "carried", "left_to_upper_level", "share_left", "n_capped", "sum_of_caps", "cap_needed"),
+    "priority_stability": ("side", "year", "other_year", "jaccard", "kendall_tau", "changed_side"),
+    "revision_properties": ("year", "form", "n_units", "keeps_sign", "sums_to_zero", "is_additive", "additivity_ratio"),
 }
 
 DISPLAY_POINTS = 1500

@@ -44,6 +44,7 @@ def counties_section(result: ResultFolder, words: Words) -> Section:
     rows = _with_accounts(result, amounts[(amounts["year"] == year) & ~amounts["unit_id"].isin(INSTITUTIONS)])
     section.blocks.append(Text(words("text.counties", **_settings(result, words))))
     section.blocks.append(Text(words("text.price", price=price_text(result, words), citation=_citation(result))))
+    section.blocks += _price_and_responsibility(result, words)
     if "compensation_map" in available_figures(result):
         section.blocks.append(Figures(("compensation_map",)))
     section.blocks.append(Note(words("text.policy"), tone="warning"))
@@ -77,6 +78,25 @@ def _settings(result: ResultFolder, words: Words) -> dict[str, str]:
 def _citation(result: ResultFolder) -> str:
     price = result.choices.get("price") or {}
     return " ".join(str(price[key]) for key in ("name", "citation") if price.get(key)) or UNKNOWN
+
+
+def _price_and_responsibility(result: ResultFolder, words: Words) -> list[Text | Table]:
+    """The price of every year, and whose emissions are counted, as far as the run states them."""
+    blocks: list[Text | Table] = []
+    responsibility = result.choices.get("responsibility")
+    if responsibility:
+        blocks.append(Text(words("text.responsibility", responsibility=words.get("responsibility", responsibility))))
+    path = sorted((int(year), float(price)) for year, price in (result.choices.get("price_path") or {}).items())
+    if len(path) > 1 and len({price for _, price in path}) == 1:
+        years = words.listing([str(year) for year, _ in path])
+        blocks.append(Text(words("text.price_same", price=number(path[0][1]), years=years)))
+    elif len(path) > 1:
+        columns = (
+            year_column(words("column.year"), [year for year, _ in path]),
+            number_column(words("column.price"), [price for _, price in path], unit=words("unit.yuan_t"), places=2),
+        )
+        blocks.append(Table(words("text.price_path"), columns))
+    return blocks
 
 
 def _with_accounts(result: ResultFolder, rows: pd.DataFrame) -> pd.DataFrame:

@@ -19,8 +19,11 @@ from PIL import Image
 
 from carbonshed.checks import InputError, choose
 from carbonshed.present import carbon_sections as carbon
+from carbonshed.present import change_sections as change
 from carbonshed.present import closing_sections as closing
+from carbonshed.present import fairness_sections as fair
 from carbonshed.present import money_sections as money
+from carbonshed.present import scale_sections as scale
 from carbonshed.present.blocks import Figures, Section
 from carbonshed.present.figures import Progress, as_bytes, available_figures, draw
 from carbonshed.present.findings import summary, tiles
@@ -42,12 +45,14 @@ TEMPLATE = "present/templates/report.html.j2"
 SECTIONS: tuple[Callable[[ResultFolder, Words], Section], ...] = (
     carbon.balance_section,
     carbon.accounts_section,
-    carbon.scale_section,
+    scale.scale_section,
     carbon.hot_spots_section,
     carbon.zones_section,
+    change.change_section,
     money.counties_section,
     money.flows_section,
     money.direction_section,
+    fair.fairness_section,
     money.centre_section,
     closing.limits_section,
     closing.checks_section,

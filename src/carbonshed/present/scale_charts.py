@@ -56,7 +56,7 @@ def shown_indicators(result: ResultFolder) -> list[str]:
     table = result.table("scale_response")
     rows = table[table["quantity"] == study_quantity(result)]
     known = [name for name in INDICATORS if name in rows]
-    return [name for name in known if rows.loc[rows[name].notna(), "scale_km"].nunique() > 1]
+    return [name for name in known if len(set(rows.loc[rows[name].notna(), "scale_km"])) > 1]
 
 
 def has_curves(result: ResultFolder) -> bool:

@@ -23,6 +23,9 @@ from carbonshed.spatial.project import Geometries
 Kind = Literal["extensive", "intensive"]
 Progress = Callable[[float, str], None]
 
+WHOLE = 1 - 1e-9
+"""A coverage above this is whole: the rest is rounding."""
+
 PIXELS_AT_ONCE = 4_000_000
 """Pixels of a strip: what is held of a raster at one time."""
 
@@ -111,7 +114,8 @@ def _table(year: int, sums: FloatArray, pixels: FloatArray, kind: Kind, index: p
     has_data = with_data > 0
     value = np.full(len(sums), np.nan)
     value[has_data] = plain[has_data] if kind == "extensive" else weighted[has_data] / known_km2[has_data]
-    columns = {"year": year, "value": value, "coverage": np.minimum(with_data / pixels, 1.0), "known_km2": known_km2}
+    coverage = with_data / pixels
+    columns = {"year": year, "value": value, "coverage": np.where(coverage > WHOLE, 1.0, coverage), "known_km2": known_km2}
     return pd.DataFrame(columns, index=index.rename("unit_id"))
 
 

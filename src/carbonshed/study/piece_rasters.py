@@ -57,7 +57,7 @@ def _read(context: Context, role: str, about: RasterRole, pieces: pd.DataFrame, 
     factor = about.factor
     if role == "emissions" and section is not None and section.per is not None:
         factor = section.factor * (CO2_PER_C if section.per.endswith("_c") else 1.0)
-    aligned["value"] *= factor * (aligned["known_km2"] if about.is_per_km2 else 1.0)
+    aligned["value"] *= factor * (aligned["area_km2"] * aligned["coverage"] if about.is_per_km2 else 1.0)
     if _is_zero(context, role):
         aligned["value"] = aligned["value"].fillna(0.0)
     return aligned

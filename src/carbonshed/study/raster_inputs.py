@@ -36,7 +36,7 @@ class RasterRole:
     unit : str
         Unit of a density of carbon; empty for all else.
     is_per_km2 : bool
-        A density that is wanted as an amount: times the area with data in km2 (1 g m-2 = 1 t km-2).
+        A density that is wanted as an amount: times the area of a piece with data in km2 (1 g m-2 = 1 t km-2).
     lowest, highest : float, optional
         See `read_continuous`.
     calibrated : str, optional
@@ -98,7 +98,12 @@ def raster_roles(spec: Spec) -> dict[str, RasterRole]:
 def raster_problems(spec: Spec, rasters: Mapping[str, Mapping[int, Path]], region: gpd.GeoDataFrame) -> list[Problem]:
     """What is wrong with the rasters of a study at a first look: missing CRS or bands, another place, values of another unit."""
     problems: list[Problem] = []
+    years = spec.study.years
     for role, about in raster_roles(spec).items():
+        if len(years) > 1 and "{year}" not in about.template and about.bands in (None, "sum"):
+            fix = "Give a path with {year}, or one file with a band a year."
+            got = f"one raster for all {len(years)} years"
+            problems.append(Problem("one_for_all_years", "a raster for each year", got, about.key, fix, "warning"))
         try:
             problems += value_problems(role, about, look(about, rasters[role], region))
         except InputError as error:

@@ -48,6 +48,9 @@ def allocated_sources(context: Context, spreader: Spreader, rasters: pd.DataFram
     allocator = _Allocator(context, section, spreader, _totals(context, section, pieces, rasters), rasters, economy)
     found = [allocator.allocate(name) for name in section.allocations]
     notes = _notes(context, section)
+    if allocator.regression is not None and allocator.totals.level in ("county", "region"):
+        en = "Emissions are known by county, so the regression on lights changes none of them: inside a county they go by lights alone."
+        notes.append({"en": en, "zh": "排放已按县给出，灯光回归不改变县总量：县内按灯光份额分摊。"})
     return Sources(found[0], found[1] if len(found) > 1 else None, allocator.regression, notes)
 
 

@@ -81,7 +81,7 @@ class Spreader:
             spread[rows] = values.to_numpy()
             row = {"what": f"{quantity}{of} by {allocation}: totals by {totals.level} = sum over pieces", "year": int(year)}
             self.output.checks.append(checked(row, float(known.sum()), float(np.nansum(spread[rows]))))
-            told = {"year": int(year), "quantity": quantity, "part": part, "level": totals.level, "allocation": allocation}
+            told: dict[str, Any] = {"year": int(year), "quantity": quantity, "part": part, "level": totals.level, "allocation": allocation}
             self.reports.append(report.assign(**told))
         return spread
 

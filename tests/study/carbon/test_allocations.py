@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
@@ -173,6 +174,41 @@ def test_energy_by_fuel_is_the_same_as_its_totals(small_study, sections, account
     sections(small_study, emissions='source = "energy"\npath = "energy.csv"\nmethod = "net_calorific"')
     expected = 1e5 * 20908 * 26.37 * 0.94 * F * 1e-6 + 3e6 * 1e-3 * 38931 * 15.3 * 0.99 * F * 1e-6
     np.testing.assert_allclose(allocated(accounts(small_study)), expected, rtol=1e-9)
+
+
+def test_consumption_with_electricity_and_what_is_not_confirmed(small_study, sections, accounts):
+    rows = [
+        (i, y, f, 100.0, u, "final") for i in ("冀", "津") for y in (2010, 2015) for f, u in (("coke", "t"), ("electricity", "10^4 kWh"))
+    ]
+    columns = ["id", "year", "fuel", "quantity", "quantity_unit", "use"]
+    pd.DataFrame(rows, columns=columns).to_csv(small_study / "energy.csv", index=False)
+    text = 'source = "energy"\npath = "energy.csv"\nboundary = "consumption"\nelectricity_basis = '
+    for basis, tce in (("calorific", 1.229), ("coal_consumption", 4.040)):
+        sections(small_study, emissions=text + f'"{basis}"')
+        result = accounts(small_study)
+        expected = 4 * 100 * (0.9714 * 0.855 + tce * 0.272) * F
+        assert allocated(result).sum() == pytest.approx(expected, rel=1e-6)
+        assert any("electricity" in note["en"] and "not confirmed" in note["en"] for note in result.manifest["notes"])
+
+
+def test_a_region_without_counties(small_study, write_like, sections, accounts):
+    gpd.read_file(small_study / "counties.gpkg").dissolve()[["geometry"]].to_file(small_study / "region.gpkg")
+    write_like(small_study, "e.tif", 40.0)
+    write_like(small_study, "npp.tif", 400.0)
+    write_like(small_study, "ntl.tif", lambda row, column: 1.0 + column)
+    sections(
+        small_study,
+        counties=None,
+        region='boundary = "region.gpkg"',
+        accounting='sink_mode = "npp_gross"\nnpp = "npp.tif"',
+        emissions='source = "gridded"\npath = "e.tif"\nper = "cell"\ncompare_with = "lights"\nlights = "ntl.tif"',
+    )
+    result = accounts(small_study)
+    cells = result.accounts_grid[result.accounts_grid["scale_km"] == 4]
+    np.testing.assert_allclose(cells["carbon_sink"], cells["area_km2"] * 400 * F, rtol=1e-6)
+    table = result.table("allocation_comparison").query("level == 'grid' and scale_km == 4 and year == 2010")
+    assert table["carbon_source"].sum() == pytest.approx(table["carbon_source_compared"].sum(), rel=1e-9)
+    assert any("one raster for all 2 years" in row["message"] for row in result.manifest["warnings"])
 
 
 def test_a_gridded_product_stands_as_it_is_or_gives_county_totals(small_study, write_like, sections, accounts):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -53,7 +54,9 @@ def test_accounting_contradictions(values, says):
 
 
 def test_accounting_forms():
-    section = accepted("accounting", {"sink_mode": "nep_model", "npp": "npp_{year}.tif", "respiration": "rh", "respiration_unit": "t C ha-1 a-1"})
+    section = accepted(
+        "accounting", {"sink_mode": "nep_model", "npp": "npp_{year}.tif", "respiration": "rh", "respiration_unit": "t C ha-1 a-1"}
+    )
     assert section.cropland == "npp" and section.is_raster("npp") and not section.is_raster("respiration")
     assert section.table_columns == {"rh": "respiration"}
     crops = accepted("accounting", {"sink_mode": "crop_uptake", "yields": {"wheat": "小麦"}, "farm_inputs": {"film": "农膜"}})
@@ -112,7 +115,7 @@ def test_two_maps_of_one_total_by_hand():
         },
         index=index,
     )
-    other = pieces["carbon_source"].to_numpy() + [-3, 1, 2]
+    other = pieces["carbon_source"].to_numpy() + np.array([-3.0, 1, 2])
     table = allocation_comparison(pieces, other, base_km=1, scales_km=[1, 2], allocation="x", compared_with="y")
     finest = table[table["scale_km"] == 1]
     assert finest.index.tolist() == ["g1:R000C000", "g1:R000C001"]
