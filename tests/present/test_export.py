@@ -56,7 +56,7 @@ def test_csv_has_units_in_the_heads(result_dir, tmp_path):
 
 def test_rasters_are_cogs_with_the_totals_of_the_table(result_dir, tmp_path):
     paths = {path.stem: path for path in export(result_dir, ["cog"], tmp_path)}
-    cells = ResultFolder(result_dir).geo("accounts_grid")
+    cells = ResultFolder(result_dir).geo("accounts_grid").query("scale_km == 18")
     with rasterio.open(paths["carbon_sink"]) as raster:
         assert raster.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
         assert raster.descriptions == ("2010", "2020") and raster.units[0] == "t CO2 a-1 per cell" and raster.res == (18000, 18000)

@@ -36,6 +36,12 @@ UNITS = {
     "balance_ratio": [r"(dimensionless|无量纲)"],
     "flows_map": [MONEY, LENGTH],
     "centre_track": [LENGTH],
+    "scale_draws": [r"\(km\)", r"%"],
+    "scale_indicators": [r"\(km\)", r"\(t CO₂ km⁻² a⁻¹\)²", r"(dimensionless|无量纲)"],
+    "scale_maps": [DENSITY, LENGTH, r"36 km"],
+    "trends_map": [r"t CO₂ a⁻²", LENGTH],
+    "hot_spot_change_map": [LENGTH, r"p < 0\.05"],
+    "concentration_chart": [r"(dimensionless|无量纲)"],
 }
 
 
@@ -84,6 +90,32 @@ def test_numbers_behind_a_map_by_hand(result_dir):
     assert row["net_carbon_emission [t CO2 a-1]"] == pytest.approx(324 * 2900)
     money = figure_data(result_dir, "compensation_map")
     assert money["net_compensation [yuan a-1]"].sum() == pytest.approx(0, abs=1)
+
+
+def test_numbers_behind_the_scale_figures_by_hand(result_dir):
+    curves = figure_data(result_dir, "scale_indicators").set_index(["indicator", "scale_km [km]"])
+    row = curves.loc[("geary_c", 18.0)]  # I = 0.9 - 0.18, so C = 0.28, and 0.05 to either side over the origins
+    assert row["mean"] == pytest.approx(0.28) and row["low"] == pytest.approx(0.23) and row["high"] == pytest.approx(0.33)
+    assert curves.loc[("moran_i", 18.0), "low"] == curves.loc[("moran_i", 18.0), "mean"]  # no origins told, the same in both years
+    assert "range_km" not in set(curves.index.get_level_values(0))  # known at no side
+    draws = figure_data(result_dir, "scale_draws").query("quantity == 'carbon_sink'")
+    assert draws.set_index("scale_km [km]")["n_draws"].loc[[6, 12, 18, 24]].tolist() == [0, 15, 50, 10]
+    assert draws["share"].sum() == pytest.approx(1) and draws["n_draws"].iloc[-1] == 25
+    maps = figure_data(result_dir, "scale_maps")
+    sums = maps.groupby("scale_km [km]")["carbon_sink [t CO2 a-1]"].sum()
+    assert list(sums.index) == [18, 36] and sums[18] == pytest.approx(sums[36])
+
+
+def test_a_trend_takes_the_colour_of_its_sign_and_certainty(result_dir):
+    from carbonshed.present.change_maps import TREND_COLOURS
+
+    drawn = figure(result_dir, "trends_map")
+    data = figure_data(result_dir, "trends_map").query("quantity == 'carbon_source'")
+    faces = [mpl.colors.to_hex(colour) for colour in drawn.axes[0].collections[0].get_facecolors()]
+    wanted = {name: mpl.colors.to_hex(colour) for name, colour in TREND_COLOURS.items()}
+    strong, plain = data["slope [t CO2 a-2]"] > 20, data["slope [t CO2 a-2]"].between(10, 20, inclusive="right")
+    assert {faces[place] for place in np.flatnonzero(strong)} == {wanted["rising_fdr"]}
+    assert {faces[place] for place in np.flatnonzero(plain)} == {wanted["rising_plain"]}
 
 
 def test_order_of_rows_does_not_matter(build, result_dir):

@@ -13,6 +13,10 @@ from carbonshed.present import report
 from carbonshed.present.figures import save_figures
 from carbonshed.present.report import render_report
 
+CHANGE = (
+    "trends", "peak_year", "hot_spot_change", "lisa_transitions", "zone_transitions", "land_transfers", "concentration",
+)  # fmt: skip
+
 
 class Page(HTMLParser):
     """What a page holds: its tags with attributes, its text by section id, its headings."""
@@ -77,7 +81,7 @@ def test_both_languages_one_switch(page, result_dir, without_pictures):
 
 
 def test_pictures_are_whole_and_have_words_beside_them(page):
-    assert len(page.of("img")) == 2 * 14
+    assert len(page.of("img")) == 2 * 20
     for image in page.of("img"):
         picture = Image.open(io.BytesIO(base64.b64decode(image["src"].partition(",")[2])))
         assert picture.width > 600 and picture.convert("RGB").getpixel((1, 1)) == (255, 255, 255)
@@ -137,6 +141,7 @@ def test_what_is_coarse_what_was_warned_and_how_to_repeat(page):
         (("spatial_statistics",), "hot_spots", "no local statistics"),
         (("direction",), "direction", "no province"),
         (("centre_of_gravity",), "centre", "no centre"),
+        (CHANGE, "change", "no tables of change"),
     ],
 )
 def test_a_missing_table_leaves_its_section_out_and_says_why(build, without_pictures, without, section, reason):
@@ -144,6 +149,80 @@ def test_a_missing_table_leaves_its_section_out_and_says_why(build, without_pict
     text = page.text[f"en-{section}"]
     assert reason in text and "Left out" in text
     assert ("Table" not in text and "从略" in page.text[f"zh-{section}"]) or "没有" in page.text[f"zh-{section}"]
+
+
+def test_the_scale_is_an_interval_with_all_it_rests_on(page):
+    text, zh = words(page.text["en-scale"]), words(page.text["zh-scale"])
+    assert "The answer is an interval: 12–24 km, within which the rule gives 18 km. It rests on 100 draws" in text
+    assert "In 25.0 % of them no side passed" in text and "without Geary's C 6 km" in text
+    assert "scale variance (t CO₂ km⁻² a⁻¹)²" in text and "Box dimension, one number over all sides: 1.79 (2010), 1.79 (2020)" in text
+    assert "25% 的抽样没有任何尺度通过检验" in zh and "以 6 km 为基础格网时可平移的原点不足" in zh and "few origin shifts" not in zh
+
+
+def test_every_flag_of_the_scale_has_chinese_words():
+    from carbonshed.present.findings import flag_texts
+    from carbonshed.present.words import Words
+    from carbonshed.scale.choose import AT_EDGE, NO_PEAK
+    from carbonshed.scale.interval import AT_EDGE_OF_INTERVAL
+
+    flags = [AT_EDGE, NO_PEAK, AT_EDGE_OF_INTERVAL, "no scale in 12.5 % of the draws", "few origin shifts on a base of 4 km: 4 km 0 of 8"]
+    flags += ["cv_tol doubled to 0.1", "p is not below 0.01 in every year", "criteria without values: q, geary_c"]
+    for flag in flags:
+        assert not re.search("(shift|edge|draws|peak|every|without)", flag_texts([flag], Words("zh"))), flag
+        assert re.findall(r"\d", flag_texts([flag], Words("en"))) == re.findall(r"\d", flag)
+    assert flag_texts(["something new"], Words("zh")) == "something new"
+
+
+def test_change_is_told_by_hand(page):
+    text = words(page.text["en-change"])
+    assert "by +16.50 kt CO₂" in text  # 22,000 - 5,500 t
+    assert "2010-2020: built-up land, which is hardly ever left, loses more than 5 %" in text
+    assert "3 (75 %)" in text and "1 (25 %)" in text and "9 / 2,916" in text and "1 / 324" in text
+    assert "Rises, then falls" in text and "2010–2020397yes" in text
+
+
+def test_one_year_has_no_change_and_says_so(build, without_pictures):
+    page = Page(render_report(build(years=(2020,))))
+    assert "the study has one year" in page.text["en-change"] and "只有一个年份" in page.text["zh-change"]
+    assert "fewer than 2 years; left out for that reason: how stable the order is" in words(page.text["en-fairness"])
+
+
+def test_two_years_without_land_cover_say_what_is_missing(build, without_pictures):
+    page = Page(render_report(build(without=("trends", "land_transfers"))))
+    text = words(page.text["en-change"])
+    assert "The study has fewer than 3 years; left out for that reason: trends of the units" in text
+    assert "holds no land_transfers" in text and "Gini" in text
+
+
+def test_the_first_page_says_that_the_poor_pay_the_rich(page, build, without_pictures):
+    text, zh = words(page.text["en-summary"]), words(page.text["zh-summary"])
+    assert "The poorer side pays the richer one (2020). In 2020 the net payers (河北省) have 40,000 yuan of GDP per head" in text
+    assert "the net recipients (北京市) 90,000 yuan" in text and "穷的一方在补偿富的一方（2020 年）" in zh
+
+    def otherwise(tables, manifest):
+        for row in manifest["choices"]["direction"]:
+            row["poor_pay_rich"] = False
+
+    text = words(Page(render_report(build(change=otherwise))).text["en-summary"])
+    assert "poorer side" not in text
+
+
+def test_fairness_prices_and_responsibility_by_hand(page):
+    text = words(page.text["en-fairness"])
+    assert (
+        "In 2020 the Gini coefficient of GDP per head between counties goes from 0.4000 before the payments to 0.3000 after them (less unequal)"
+        in text
+    )
+    assert "their revised deficit is 50.0 % of the sum it was before" in text and "1.25" in text
+    assert "In 2020 more is owed (2.26 bn yuan, counties: 8)" in text  # 23.6 Mt x 95.96 yuan
+    money = words(page.text["en-counties"])
+    assert "Responsibility: shared between producer and consumer" in money and "95.96" in money and "85.96" in money
+    assert "共同责任" in page.text["zh-counties"]
+
+
+def test_one_price_for_all_years_is_one_sentence(build, without_pictures):
+    text = Page(render_report(build(change=lambda t, m: m["choices"].update(price_path={"2010": 70.0, "2020": 70.0})))).text
+    assert "The same price, 70 yuan per t CO₂, holds in 2010 and 2020" in words(text["en-counties"])
 
 
 @pytest.mark.slow

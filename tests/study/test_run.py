@@ -52,7 +52,9 @@ def test_every_column_of_every_table_is_a_registered_term(finished_study):
     from carbonshed import registry
 
     result = cs.Result.open(finished_study / "results")
-    unknown = {f"{name}.{c}" for name in result.tables for c in result.table(name).reset_index().columns if c not in (*registry.terms(), "index")}
+    unknown = {
+        f"{name}.{c}" for name in result.tables for c in result.table(name).reset_index().columns if c not in (*registry.terms(), "index")
+    }
     assert unknown == set()
 
 
@@ -253,3 +255,47 @@ def test_compare_tells_settings_totals_and_zones(finished_study, tmp_path):
     assert not any("zone" in what for what, _ in rows)
     same = CliRunner().invoke(app, ["compare", str(tmp_path / "dear"), str(tmp_path / "dear")])
     assert same.exit_code == 0 and "equal" in same.stdout
+
+
+def test_old_codes_are_brought_onto_the_base_year_and_nothing_is_lost(small_study):
+    economy = pd.read_csv(small_study / "counties.csv", dtype={"unit_id": str})
+    before = economy.groupby("year")["gdp_yuan"].sum()
+    old = economy.copy()
+    old["unit_id"] = old["unit_id"].replace({"130202": "139999"})  # recoded
+    halves = old[old["unit_id"] == "130101"].assign(gdp_yuan=lambda f: f["gdp_yuan"] / 2, population=lambda f: f["population"] / 2)
+    halves["fiscal_revenue_yuan"] /= 2
+    old = pd.concat([old[old["unit_id"] != "130101"], halves.assign(unit_id="130191"), halves.assign(unit_id="130192")])  # merged later
+    old.to_csv(small_study / "counties.csv", index=False)
+    codes = {"130191": "130101", "130192": "130101", "139999": "130202", "130102": "130102", "130201": "130201"}
+    moves = pd.DataFrame({"code_old": list(codes), "code_new": list(codes.values()), "share": 1.0})
+    moves.to_csv(small_study / "crosswalk.csv", index=False)
+    text = (small_study / "study.toml").read_text(encoding="utf-8")
+    assert CliRunner().invoke(app, ["check", str(small_study)]).exit_code == 3
+    text = text.replace('table = "counties.csv"', 'table = "counties.csv"\ncrosswalk = "crosswalk.csv"')
+    (small_study / "study.toml").write_text(text, encoding="utf-8")
+    result = cs.Study.open(small_study).run(until="accounts")
+    np.testing.assert_allclose(result.accounts_county.groupby("year")["gdp_yuan"].sum(), before)
+    said = " ".join(row["message"] for row in result.manifest["warnings"])
+    assert "merged into 130101" in said and "recoded to 130202" in said
+    moves.assign(share=[0.4, 1, 1, 1, 1]).to_csv(small_study / "crosswalk.csv", index=False)
+    wrong = CliRunner().invoke(app, ["check", str(small_study)])
+    assert wrong.exit_code == 3 and "130191" in wrong.stdout
+
+
+def test_a_cost_matrix_of_the_user_steers_the_flows(small_study):
+    result = cs.Study.open(small_study).run()
+    side = result.compensation.query("year == 2015")["side"]
+    payers, recipients = side.index[side == "payer"], side.index[side == "recipient"]
+    matrix = pd.DataFrame(1.0, index=payers, columns=recipients)
+    matrix.rename_axis("payer").to_csv(small_study / "costs.csv")
+    text = (small_study / "study.toml").read_text(encoding="utf-8")
+    (small_study / "study.toml").write_text(
+        text.replace("price = 80", 'price = { 2010 = 80, 2015 = 90 }\nflow_cost = "costs.csv"'), encoding="utf-8"
+    )
+    again = cs.Study.open(small_study).run()
+    assert again.flows["compensation_flow"].sum() > 0
+    rise = again.compensation.query("year == 2015")["payable_before"] / result.compensation.query("year == 2015")["payable_before"]
+    np.testing.assert_allclose(rise.dropna(), 90 / 80)
+    (small_study / "costs.csv").write_text("payer," + ",".join(recipients) + "\n" + "".join(f"{p},x\n" for p in payers))
+    found = CliRunner().invoke(app, ["run", str(small_study)])
+    assert found.exit_code == 3 and "a cost in every cell" in found.stderr

@@ -8,12 +8,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
 
 from carbonshed.present.folder import ResultFolder
 from carbonshed.present.maps import Drawing, place_text, shapes_of_units, thin_borders
 from carbonshed.present.plates import borders, fill, furniture, map_plate, patch, region_outline, write_title
-from carbonshed.present.style import HALF_MM, LISA_COLOURS, MM, OTHER_COLOURS, QUANTITY_COLOURS, WIDE_MM
+from carbonshed.present.style import HALF_MM, LISA_COLOURS, MM, OTHER_COLOURS, QUANTITY_COLOURS, WIDE_MM, some_years
 from carbonshed.present.words import Words
 
 TREND_COLOURS = {
@@ -93,7 +92,7 @@ def _class_map(
 
 def concentration_chart(result: ResultFolder, words: Words) -> Drawing:
     """Gini coefficient and Theil index of source and sink over the years."""
-    table = result.table("concentration").sort_values(["quantity", "year"])
+    table = result.table("concentration").sort_values("year", kind="stable")
     figure = Figure(figsize=(WIDE_MM * MM, 2.5))
     write_title(figure, words("figure.concentration_chart"), words("change.reading_concentration"))
     handles: list[Any] = []
@@ -105,7 +104,7 @@ def concentration_chart(result: ResultFolder, words: Words) -> Drawing:
             if place == 0:
                 handles.append(Line2D([], [], color=colour, marker="o", markersize=3.5, label=words.term(str(quantity))))
         panel.set_ylabel(words(label))
-        panel.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+        panel.set_xticks(some_years(sorted(int(year) for year in set(table["year"])), 8))
         panel.margins(y=0.15)
     figure.legend(handles=handles, loc="lower center", ncols=len(handles), handlelength=1.6, columnspacing=1.3, borderaxespad=0.3)
     return Drawing(figure, table)

@@ -206,7 +206,7 @@ def _matrix(rows: pd.DataFrame, value: str, caption: str, unit: str, words: Word
 
 def _zero_or(value: float) -> str:
     """A pair of classes without a row has no area: 0, not unknown."""
-    return "0" if pd.isna(value) else number(float(value), 0 if abs(value) >= 100 else 1)
+    return "0" if pd.isna(value) or value == 0 else number(float(value), 0 if abs(value) >= 100 else 1)
 
 
 def _class_table(table: pd.DataFrame, period: str, words: Words) -> Table:
@@ -221,7 +221,7 @@ def _class_table(table: pd.DataFrame, period: str, words: Words) -> Table:
 
 def _concentration(result: ResultFolder, words: Words) -> list[Any]:
     """Gini and Theil over the years, with the parts between and within provinces."""
-    table = result.table("concentration").sort_values(["quantity", "year"], kind="stable")
+    table = result.table("concentration")
     columns = [text_column(words("column.quantity"), [words.term(str(name)) for name in table["quantity"]])]
     columns += [year_column(words("column.year"), table["year"]), number_column(words("column.n_units"), table["n"])]
     for name in (

@@ -24,6 +24,9 @@ from carbonshed.present.findings import poor_years
 from carbonshed.present.folder import ResultFolder
 from carbonshed.present.words import Words
 
+GINI_PLACES = 4
+"""Decimals of inequality; what agrees to them counts as unchanged."""
+
 RULES = ("proportional", "equal_awards", "equal_losses", "talmud")
 
 
@@ -77,9 +80,14 @@ def _inequality(result: ResultFolder, words: Words) -> list[Any]:
     for base, rows in last.groupby("base", sort=False):
         stages = rows.set_index("stage")["gini"]
         if {"before", "after"} <= set(stages.index):
-            low, high = float(stages["before"]), float(stages["after"])
+            low, high = (round(float(stages[stage]), GINI_PLACES) for stage in ("before", "after"))
             verdict = words("fair.less" if high < low else "fair.more" if high > low else "fair.same")
-            values = {"base": words.term(str(base)), "before": number(low, 4), "after": number(high, 4), "verdict": verdict}
+            values = {
+                "base": words.term(str(base)),
+                "before": number(low, GINI_PLACES),
+                "after": number(high, GINI_PLACES),
+                "verdict": verdict,
+            }
             sentences.append(words("text.fairness", year=int(last["year"].iloc[0]), **values))
     columns = [
         year_column(words("column.year"), table["year"]),
@@ -88,7 +96,7 @@ def _inequality(result: ResultFolder, words: Words) -> list[Any]:
         number_column(words("column.n_units"), table["n_units"]),
     ]
     measures = ("gini", "gini_people", "theil", "theil_between", "theil_within")
-    columns += [number_column(words(f"column.{name}"), table[name], places=4) for name in measures]
+    columns += [number_column(words(f"column.{name}"), table[name], places=GINI_PLACES) for name in measures]
     columns += [
         percent_column(words(f"column.{name}"), table[name]) for name in ("largest_paid_share", "median_paid_share") if name in table
     ]

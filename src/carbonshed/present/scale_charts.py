@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator
 
 from carbonshed.present.folder import ResultFolder
 from carbonshed.present.maps import Drawing
@@ -33,7 +33,7 @@ from carbonshed.registry import terms
 INDICATORS = (
     "moran_i", "moran_z", "geary_c", "general_g", "general_g_z", "cv", "scale_variance", "local_variance", "local_variance_roc",
     "nugget_ratio", "range_km", "entropy", "loss_information", "loss_area", "concentration_area_km2", "concentration_population",
-    "concentration_gdp_yuan", "top_density_share", "hot_share", "hot_share_fdr", "hot_carbon_share", "hot_stability", "box_count", "q",
+    "concentration_gdp_yuan", "top_density_share", "hot_share", "hot_share_fdr", "hot_carbon_share", "hot_stability", "q",
 )  # fmt: skip
 """Indicators in the order of the figure: autocorrelation, spread, texture, information, concentration, hot spots, drivers."""
 
@@ -67,10 +67,13 @@ def has_curves(result: ResultFolder) -> bool:
 def indicator_name(name: str, words: Words) -> str:
     """Name of an indicator with its unit, e.g. ``range (km)``."""
     known = terms().get(name)
+    label = words.get("indicator", name)
+    if label == name:
+        label = words.term(name)
     if known is None:
-        return words.get("indicator", name)
+        return label
     unit = known.unit.replace("CO2", "CO₂").replace("km-2", "km⁻²").replace("a-1", "a⁻¹").replace(")2", ")²")
-    return words.term(name) if unit in ("1", "-") else f"{words.term(name)} ({unit})"
+    return label if unit in ("1", "-") else f"{label} {unit if unit.startswith('(') else f'({unit})'}"
 
 
 def scale_indicators(result: ResultFolder, words: Words) -> Drawing:
@@ -82,6 +85,7 @@ def scale_indicators(result: ResultFolder, words: Words) -> Drawing:
     figure = Figure(figsize=(WIDE_MM * MM, height))
     write_title(figure, words("figure.scale_indicators"), words("scale.reading_curves", quantity=words.term(quantity)))
     colour = QUANTITY_COLOURS.get(quantity, OTHER_COLOURS[0])
+    sides = sorted(set(data["scale_km"]))
     for place, name in enumerate(names):
         row, column = divmod(place, PER_ROW)
         bottom = (height - 0.50 - (row + 1) * ROW_IN + 0.22) / height
@@ -93,10 +97,10 @@ def scale_indicators(result: ResultFolder, words: Words) -> Drawing:
         panel.set_title(_fold(indicator_name(name, words)), fontsize=6.5, pad=2.5, loc="left")
         panel.tick_params(labelsize=6, pad=1.5, length=2)
         panel.set_xlim(*_limits(data["scale_km"]))
-        panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        panel.xaxis.set_major_locator(FixedLocator(sides) if len(sides) < 8 else MaxNLocator(5, integer=True))
         panel.yaxis.set_major_locator(MaxNLocator(3))
         panel.yaxis.get_offset_text().set_fontsize(5.5)
-        panel.ticklabel_format(axis="y", scilimits=(-3, 4), useMathText=False)
+        panel.ticklabel_format(axis="y", scilimits=(-3, 6), useMathText=False)
     handles: list[Any] = [
         Line2D([], [], color=colour, marker="o", markersize=3, label=words("scale.mean")),
         Patch(color=colour, alpha=0.18, label=words("scale.band")),

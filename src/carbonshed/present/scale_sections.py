@@ -50,7 +50,9 @@ def _choice_blocks(choice: dict[str, Any], words: Words) -> list[Text | Note]:
     n_draws = choice.get("n_draws")
     if n_draws is not None and not pd.isna(n_draws) and int(n_draws) > 0 and np.isfinite([choice["low_km"], choice["high_km"]]).all():
         values = {"side": f"{choice['scale_km']:g}", "low": f"{choice['low_km']:g}", "high": f"{choice['high_km']:g}"}
-        blocks.append(Text(words("text.scale_answer", n=int(n_draws), none=percent(float(choice.get("no_scale_share") or 0)), **values)))
+        nothing = float(choice.get("no_scale_share") or 0)
+        also = words("text.scale_none_share", share=percent(nothing)) if nothing > 0 else ""
+        blocks.append(Text(words("text.scale_answer", n=int(n_draws), **values) + also))
     plateau = as_list(choice.get("plateau"))
     if plateau:
         blocks.append(Text(words("text.plateau", sides=", ".join(plateau))))

@@ -238,7 +238,7 @@ def _header_problems(raw: pd.DataFrame, columns: dict[str, tuple[str, float | No
     for header in raw.columns:
         if header in columns or header in (id, year, "unit_id", "year"):
             continue
-        near = nearest(header, known)
+        near = next((name for name in known if len(header) > 2 and name.startswith(header)), None) or nearest(header, known)
         first = re.sub(r" \(\d+\)$", "", header)
         if first != header and (first in columns or first in (id, year)):
             problems.append(Problem("same_term_twice", f"one column {first}", "two or more", where, "Keep one of them."))

@@ -44,6 +44,7 @@ class CountiesSection(Section):
     is_district: str | None = None
     table: str | None = None
     table_id: str | None = None
+    crosswalk: str | None = None
     encoding: str | None = None
 
 
@@ -155,7 +156,7 @@ class CompensationSection(Section):
     price: float | str | dict[int, float | str] = "cn-ets:2024"
     responsibility: Literal["production", "consumption", "shared"] = "production"
     beta: Share = 0.5
-    flow_cost: Literal["distance", "field_strength"] = "distance"
+    flow_cost: str = "distance"
     flow_solver: Literal["lp", "entropic"] = "lp"
     district_mode: Literal["separate", "merge_by_city", "exclude"] | None = None
     leave_out: list[str] = Field(default=[])

@@ -26,6 +26,7 @@ from carbonshed.spatial.counties import canonical_counties, county_problems
 from carbonshed.spatial.crs import equal_area_crs, require_equal_area
 from carbonshed.spatial.grid import Grid
 from carbonshed.spatial.overlay import overlay
+from carbonshed.study.base_year import onto_base_year
 from carbonshed.study.config import Spec
 from carbonshed.study.raster_inputs import raster_problems, raster_roles
 from carbonshed.study.settings import settings_problems
@@ -86,6 +87,10 @@ def input_files(spec: Spec, base: Path) -> InputFiles:
         named["counties"] = [("[counties] boundaries", base / spec.counties.boundaries)]
         if spec.counties.table:
             named["county_table"] = [("[counties] table", base / spec.counties.table)]
+        if spec.counties.crosswalk:
+            named["crosswalk"] = [("[counties] crosswalk", base / spec.counties.crosswalk)]
+    if spec.compensation.flow_cost.endswith(".csv"):
+        named["flow_cost"] = [("[compensation] flow_cost", base / spec.compensation.flow_cost)]
     if spec.region:
         named["region"] = [("[region] boundary", base / spec.region.boundary)]
     if spec.land_cover:
@@ -276,7 +281,11 @@ def _read_table(
         return None, None
     id_column = spec.counties.table_id or spec.counties.id
     ids = counties.index if counties is not None else None
-    table = read_long(files.paths["county_table"][0], id_column, spec, ids, problems, encoding=spec.counties.encoding, also=also)
+    moves = files.paths.get("crosswalk")
+    of_table = None if moves else ids
+    table = read_long(files.paths["county_table"][0], id_column, spec, of_table, problems, encoding=spec.counties.encoding, also=also)
+    if moves and table is not None:
+        table = onto_base_year(table, moves[0], ids=ids, years=spec.study.years)
     if table is None or not also:
         return table, None
     for header, name in also.items():

@@ -24,6 +24,7 @@ from carbonshed.compensation.price import Price
 from carbonshed.compensation.priority import balance, balance_summary, compensation_priority, priority_stability
 from carbonshed.compensation.responsibility import responsible_account
 from carbonshed.compensation.revise import FORMS, revise_account
+from carbonshed.readers.cost_matrix import cost_matrix
 from carbonshed.study.frames import by_year
 from carbonshed.study.pipeline import Context, StepOutput
 from carbonshed.study.settings import compensation_settings, price_path
@@ -175,7 +176,9 @@ def _money_totals(output: StepOutput, table: pd.DataFrame, closure: str) -> None
 def flows_step(context: Context) -> StepOutput:
     """Who pays whom: least-cost transport between payers and recipients, exact to the fen."""
     money = context.tables["compensation"]
-    flows = compensation_flow(money, cost=context.spec.compensation.flow_cost, solver=context.spec.compensation.flow_solver)
+    matrix = context.input_files.paths.get("flow_cost")
+    cost = cost_matrix(matrix[0]) if matrix else context.spec.compensation.flow_cost
+    flows = compensation_flow(money, cost=cost, solver=context.spec.compensation.flow_solver)
     output = StepOutput(tables={"flows": flows, "flow_summary": flow_summary(flows, money)})
     for year, rows in by_year(money):
         moved = float(flows.loc[flows["year"] == year, "compensation_flow"].sum())

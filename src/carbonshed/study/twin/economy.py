@@ -17,9 +17,9 @@ PER_HEAD = (48_000.0, 25_000.0, 13_000.0)
 """GDP per head in yuan of constant prices, in the first year."""
 INTENSITY = (2.3, 1.2, 0.6)
 """t CO2 per 10^4 yuan, in the first year."""
-ACCESS = 0.05
+ACCESS = 0.10
 """How much access adds to the logarithms of density and of GDP per head, per standard deviation."""
-SCATTER = 0.04
+SCATTER = 0.08
 """Standard deviation of what is a county's own in the logarithm of each."""
 POPULATION_GROWTH, INCOME_GROWTH = 0.005, 0.025
 """Per year."""
