@@ -20,6 +20,17 @@ BORDER_TOLERANCE = 1e-4
 """Borders of pieces and of counties stray from one another in pixel space by up to 1e-4 of a pixel, so sums agree to this share."""
 
 
+COLUMNS = {
+    "npp": "npp_c",
+    "respiration": "respiration_c",
+    "emissions": "gridded_source",
+    "lights": "night_lights",
+    "population": "population",
+    "gdp": "gdp_proxy",
+}
+"""Column of the table `piece_rasters` for each role."""
+
+
 def rasters_on_pieces(context: Context, pieces: pd.DataFrame, output: StepOutput) -> pd.DataFrame:
     """Every raster of the study on the pieces: one column a role, in the rows of `pieces`.
 
@@ -39,7 +50,7 @@ def rasters_on_pieces(context: Context, pieces: pd.DataFrame, output: StepOutput
     if len(table.columns):
         output.choices["raster_coverage"] = shares
         keys = pieces[["year", "cell_id", "county_id"]]
-        output.tables["piece_rasters"] = pd.concat([keys, table], axis=1)
+        output.tables["piece_rasters"] = pd.concat([keys, table.rename(columns=COLUMNS)], axis=1)
     return table
 
 

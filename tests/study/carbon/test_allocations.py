@@ -77,9 +77,9 @@ def test_lights_give_each_cell_its_share_of_the_countys_lights(with_lights, sect
     result = accounts(with_lights)
     lights = result.table("piece_rasters")
     pieces = result.table("pieces")
-    assert lights.index.equals(pieces.index) and (lights["lights"] >= 0).all(), "noise below 0 is no light"
+    assert lights.index.equals(pieces.index) and (lights["night_lights"] >= 0).all(), "noise below 0 is no light"
     rows = lights[(lights["county_id"] == "130201") & (lights["year"] == 2015)]
-    share = rows["lights"] / rows["lights"].sum()
+    share = rows["night_lights"] / rows["night_lights"].sum()
     total = totals(with_lights).loc[("130201", 2015)]
     expected = share.groupby(rows["cell_id"]).sum() * total
     cells = allocated(result, "accounts_grid").xs(2015, level="year")
@@ -112,7 +112,7 @@ def test_the_regression_is_stored_with_its_errors_and_spreads_provinces_to_count
     assert (table[["n", "n_units", "n_years"]] == [4, 2, 2]).all(axis=None)
     assert table.loc["linear", ["r2", "mape", "r2_year_out", "mape_year_out", "r2_unit_out", "mape_unit_out"]].notna().all()
     source = allocated(result)
-    lights = result.table("piece_rasters").groupby(["county_id", "year"])["lights"].sum()
+    lights = result.table("piece_rasters").groupby(["county_id", "year"])["night_lights"].sum()
     a, b = table.loc["linear", ["slope", "intercept"]]
     predicted = np.maximum(a * lights + b, 0)
     hebei = [("130101", 2010), ("130102", 2010), ("130201", 2010)]

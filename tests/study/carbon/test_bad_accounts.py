@@ -262,7 +262,7 @@ def test_a_flare_is_masked(small_study, write_like, sections, accounts):
     write_like(small_study, "ntl_2015.tif", 10.0)
     sections(small_study, emissions=LIGHTS + "\nlights_highest = 500")
     result = accounts(small_study)
-    rows = result.table("piece_rasters").groupby("year")["lights"].sum()
+    rows = result.table("piece_rasters").groupby("year")["night_lights"].sum()
     assert 0 < rows[2015] - rows[2010] <= 10.01
     assert any("no data on" in row["message"] and "weighs nothing" in row["message"] for row in result.manifest["warnings"])
 
