@@ -24,6 +24,7 @@ from carbonshed.present.findings import as_list, flag_texts, totals_by_year
 from carbonshed.present.folder import ResultFolder
 from carbonshed.present.style import ZONE_COLOURS
 from carbonshed.present.words import Words
+from carbonshed.present.worth_sections import worth_blocks
 
 FALLBACKS = ("built-up area", "land area", "equal")
 """What a total is spread by where the weights of the study are all zero."""
@@ -166,6 +167,7 @@ def zones_section(result: ResultFolder, words: Words) -> Section:
     section.blocks.append(Figures(("zones_map",)))
     if result.has("zone_summary"):
         section.blocks += [Figures(("zone_shares",)), _zone_table(result.table("zone_summary"), words)]
+    section.blocks += worth_blocks(result, words)
     return section
 
 

@@ -269,7 +269,7 @@ def _flag_text(flag: str, words: Words) -> str:
     for key, pattern in FLAGS_WITH_NUMBERS.items():
         found = re.fullmatch(pattern, flag)
         if found:
-            return words(f"flag.{key}", **found.groupdict())
+            return words(f"flag.{key}", **{name: re.sub(r"(\d) of (\d)", r"\1/\2", part) for name, part in found.groupdict().items()})
     return words.get("flag", flag)
 
 

@@ -27,6 +27,9 @@ INSTITUTIONS = ("fund", "upper_level")
 
 # What each table must hold for the figures and the report; more columns are welcome.
 TABLES: dict[str, tuple[str, ...]] = {
+    "zone_methods": ("method", "explained_share", "silhouette", "stability_ari"),
+    "zone_stability": ("varied", "n_runs", "mean_ari", "least_ari"),
+    "zone_features": ("feature", "ari", "moved_share"),
     "accounts_grid": ("unit_id", "year", "scale_km", "area_km2", "carbon_source", "carbon_sink", "net_carbon_emission", "geometry"),
     "accounts_county": ("unit_id", "year", "name", "area_km2", "carbon_source", "carbon_sink", "net_carbon_emission", "geometry"),
     "scale_response": ("year", "scale_km", "quantity", "n_cells", "moran_i", "moran_z", "moran_p", "cv", "chosen"),

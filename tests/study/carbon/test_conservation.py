@@ -27,7 +27,7 @@ SPREADS = {
     "shares": 'allocation = "weighted_proxy"\nweights = { lights = 2, population = 1, built_up = 1 }\n'
     'lights = "lights.tif"\npopulation = "people.tif"\npopulation_per = "cell"',
     "lights": 'allocation = "lights"\nlights = "lights.tif"',
-    "lights_regression": 'allocation = "lights_regression"\nlights = "lights.tif"\nlights_model = "log_log"',
+    "lights_regression": 'allocation = "lights_regression"\nlights = "lights.tif"\nlights_model = "proportional"',
     "sector_split": 'allocation = "sector_split"\nlights = "lights.tif"\nsectors = { a = { built_up = 1 }, b = { lights = 1 } }',
 }
 

@@ -18,13 +18,14 @@ from carbonshed.study.twin.noise import Floats, gaussian_field
 
 MARGIN_KM = 8.0
 """From the edge of the square that is drawn to the straight border that is then made ragged."""
-N_CITIES, CITY_DISTANCE_KM = 15, 95.0
+N_CITIES, CITY_DISTANCE_KM = 15, 105.0
 N_COUNTIES = 200
 DISTRICTS = (3, 6)
 DISTRICT_KM = 9.0
 """Distance of a city's districts from its centre."""
-WAVES = ((12.0, 2.0), (4.0, 0.5))
+WAVES = ((12.0, 2.4), (4.0, 0.6))
 """Length and height, in km, of the waves of ragged borders."""
+FLATTER = (1.0, 0.6, 0.3, 0.0)
 STEP_KM = 1.0
 
 CITY_NAMES = ("澜石", "岚阳", "渡川", "栖原", "青禾", "远陵", "云泽", "砚山口", "松堰", "浔丘", "蓝坞", "柘川", "雁陂", "朔浦", "棠岭")
@@ -91,7 +92,7 @@ def _seats(landscape: Landscape) -> Seats:
     inner = np.concatenate(districts)
     seats = _spaced(inner, N_COUNTIES - len(inner), low, high, rng)
     is_district = np.arange(len(seats)) < len(inner)
-    city = cKDTree(centres).query(seats)[1].astype(np.int64)
+    city = np.asarray(cKDTree(centres).query(seats)[1], dtype=np.int64)
     return Seats(centres, seats, city, is_district)
 
 
@@ -106,32 +107,47 @@ def _spaced(first: Floats, n: int, low: float, high: float, rng: np.random.Gener
 
 
 def _ragged(seats: Floats, seed: int) -> NDArray[np.object_]:
-    """Voronoi polygons of the seats with every point moved by a smooth field: shared borders stay shared."""
-    low, high = MARGIN_KM, SIDE_KM - MARGIN_KM
-    mirrored = [seats]
+    """Voronoi polygons of the seats with every point moved by a smooth field: shared borders stay shared.
+
+    Where the waves are so steep that a border would cross itself, they are made flatter, all alike.
+    """
+    vertices, rings = _voronoi(seats)
+    east, north = _waves(seed)
+    shapes = np.empty(0, dtype=object)
+    for height in FLATTER:
+        lines: dict[tuple[int, int], Floats] = {}
+        for start, end in {(min(pair), max(pair)) for ring in rings for pair in zip(ring, np.roll(ring, -1), strict=True)}:
+            lines[start, end] = _moved(_divided(vertices[start], vertices[end]), height * east, height * north)
+        shapes = np.array([shapely.Polygon(_outline(ring, lines)) for ring in rings], dtype=object)
+        if shapely.is_valid(shapes).all() and shapely.coverage_is_valid(shapes):
+            break
+    return shapes
+
+
+def _voronoi(seats: Floats) -> tuple[Floats, list[list[int]]]:
+    """Vertices, and for each seat those of its polygon, anticlockwise; images of the seats beyond the edges make the edges straight."""
+    images = [seats]
     for axis in (0, 1):
-        for edge in (low, high):
+        for edge in (MARGIN_KM, SIDE_KM - MARGIN_KM):
             image = seats.copy()
             image[:, axis] = 2 * edge - image[:, axis]
-            mirrored.append(image)
-    diagram = Voronoi(np.concatenate(mirrored))
-    vertices = np.round(diagram.vertices, 9)
-    moves = _moves(seed)
-    borders: dict[tuple[int, int], Floats] = {}
-    shapes = []
+            images.append(image)
+    diagram = Voronoi(np.concatenate(images))
+    rings = []
     for k, seat in enumerate(seats):
         corners = np.array(diagram.regions[diagram.point_region[k]])
-        offset = vertices[corners] - seat
-        corners = corners[np.argsort(np.arctan2(offset[:, 1], offset[:, 0]))]
-        ring = []
-        for start, end in zip(corners, np.roll(corners, -1), strict=True):
-            key = (min(start, end), max(start, end))
-            if key not in borders:
-                borders[key] = _moved(_divided(vertices[key[0]], vertices[key[1]]), moves)
-            line = borders[key]
-            ring.append((line if start == key[0] else line[::-1])[:-1])
-        shapes.append(shapely.Polygon(np.concatenate(ring)))
-    return np.array(shapes, dtype=object)
+        offset = diagram.vertices[corners] - seat
+        rings.append(corners[np.argsort(np.arctan2(offset[:, 1], offset[:, 0]))].tolist())
+    return np.asarray(diagram.vertices), rings
+
+
+def _outline(ring: list[int], lines: dict[tuple[int, int], Floats]) -> Floats:
+    """Points of a polygon from the lines between its vertices."""
+    parts = []
+    for start, end in zip(ring, np.roll(ring, -1), strict=True):
+        line = lines[min(start, end), max(start, end)]
+        parts.append((line if start < end else line[::-1])[:-1])
+    return np.concatenate(parts)
 
 
 def _divided(start: Floats, end: Floats) -> Floats:
@@ -140,18 +156,18 @@ def _divided(start: Floats, end: Floats) -> Floats:
     return np.asarray(start * (1 - t) + end * t)
 
 
-def _moves(seed: int) -> tuple[Floats, Floats]:
-    """Eastward and northward shift of borders at each km2."""
+def _waves(seed: int) -> tuple[Floats, Floats]:
+    """Eastward and northward shift of borders at each km2, in km."""
     rng = np.random.default_rng([seed, 11])
     east, north = (sum(height * gaussian_field(SIDE_KM, length, rng) for length, height in WAVES) for _ in range(2))
     most = MARGIN_KM - 1.0
     return np.clip(east, -most, most), np.clip(north, -most, most)
 
 
-def _moved(points: Floats, moves: tuple[Floats, Floats]) -> Floats:
+def _moved(points: Floats, east: Floats, north: Floats) -> Floats:
     """Points, in km, moved and turned into whole metres of the CRS."""
     place = points[:, ::-1].T - 0.5
-    shift = np.column_stack([map_coordinates(move, place, order=1, mode="nearest") for move in moves])
+    shift = np.column_stack([map_coordinates(move, place, order=1, mode="nearest") for move in (east, north)])
     return np.round((points + shift) * 1000) + np.array([WEST_M, SOUTH_M])
 
 

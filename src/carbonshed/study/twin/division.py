@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import count
 
 import geopandas as gpd
@@ -62,7 +62,7 @@ def draw_crosswalk(counties: gpd.GeoDataFrame, seed: int) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS).astype({"valid_from": float, "valid_to": float})
 
 
-def _spare(numbers: dict[str, Iterator[int]], near: str) -> str:
+def _spare(numbers: Mapping[str, Iterator[int]], near: str) -> str:
     """A code of the same city that the base year does not use."""
     return f"{near[:4]}{next(numbers[near[:4]])}"
 

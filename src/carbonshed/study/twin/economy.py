@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-from carbonshed.study.twin.landscape import SIDE_KM, SOUTH_M, WEST_M, YEARS, Landscape
+from carbonshed.study.twin.landscape import SIDE_KM, SOUTH_M, WEST_M, YEARS, Landscape, mixture
 from carbonshed.study.twin.noise import Floats
 
 DENSITY = (450.0, 250.0, 90.0)
@@ -90,4 +92,4 @@ def emission_course(year: float) -> float:
 
 def _at(levels: tuple[float, float, float], regime: Floats) -> Floats:
     """Geometric mixture of the levels of the regimes."""
-    return np.asarray(np.exp(np.tensordot(np.log(levels), regime, axes=1)))
+    return np.asarray(np.exp(mixture([math.log(level) for level in levels], regime)))

@@ -11,8 +11,10 @@ import pandas as pd
 
 from carbonshed.checks import refuse
 from carbonshed.spatial.cell_ids import coarse_ids, parse_cell_ids
+from carbonshed.study.frames import by_year
 from carbonshed.study.study import Result
 from carbonshed.study.twin.landscape import ZONES
+from carbonshed.study.twin.truth import by_date
 from carbonshed.zoning.validate import agreement
 
 
@@ -54,14 +56,14 @@ def found_again(result: Result, folder: str | Path) -> dict[str, Any]:
     trends = _trends(shares, accounts, truth["trends"])
     return {
         "zone_ari": agreement(both["zone"], both["true_zone"])["ari"],
-        "zone_ari_by_year": {int(str(year)): agreement(rows["zone"], rows["true_zone"])["ari"] for year, rows in both.groupby("year")},
+        "zone_ari_by_year": {year: agreement(rows["zone"], rows["true_zone"])["ari"] for year, rows in by_year(both)},
         "zone_agreement": float((both["zone"] == both["true_zone"]).mean()),
-        **{key: float(choice[key]) for key in ("scale_km", "low_km", "high_km")},
+        **{key: float(str(choice[key])) for key in ("scale_km", "low_km", "high_km")},
         "true_scale_km": truth["scale_km"],
         "scale_found": bool(choice["low_km"] <= truth["scale_km"] <= choice["high_km"]),
-        "zone_shares": {zone: {int(year): float(share) for year, share in shares[zone].items()} for zone in ZONES},
-        "carbon_source_t": {int(year): float(total) for year, total in accounts["carbon_source"].items()},
-        "carbon_sink_t": {int(year): float(total) for year, total in accounts["carbon_sink"].items()},
+        "zone_shares": {zone: by_date(shares[zone]) for zone in ZONES},
+        "carbon_source_t": by_date(accounts["carbon_source"]),
+        "carbon_sink_t": by_date(accounts["carbon_sink"]),
         "trends": trends,
         "all_found": all(trends.values()),
     }
@@ -74,7 +76,8 @@ def zones_beside(zones: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
 
     Examples
     --------
-    >>> truth = pd.DataFrame({"unit_id": ["g3:R000C000", "g3:R000C001", "g3:R001C000"], "year": 2000, "zone": ["payment"] * 2 + ["balanced"]})
+    >>> cells = ["g3:R000C000", "g3:R000C001", "g3:R001C000"]
+    >>> truth = pd.DataFrame({"unit_id": cells, "year": 2000, "zone": ["payment", "payment", "balanced"]})
     >>> zones = pd.DataFrame({"year": [2000], "zone": ["recipient"]}, index=pd.Index(["g6:R000C000"], name="unit_id"))
     >>> zones_beside(zones, truth)["true_zone"].tolist()
     ['payment', 'payment', 'payment']
@@ -91,7 +94,7 @@ def zones_beside(zones: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
             fix="Leave base_km and scales_km of the twin as they are.",
         )
     table = truth.assign(cell=coarse_ids(truth["unit_id"], k))
-    counts = table.groupby(["cell", "year"])["zone"].value_counts().unstack(fill_value=0).reindex(columns=list(ZONES), fill_value=0)
+    counts = pd.crosstab([table["cell"], table["year"]], table["zone"]).reindex(columns=list(ZONES), fill_value=0)
     majority = pd.Series(np.array(ZONES)[counts.to_numpy().argmax(axis=1)], index=counts.index, name="true_zone")
     named = zones.set_index("year", append=True)["zone"].rename_axis(["cell", "year"])
     both = table[["unit_id", "cell", "year"]].join(named, on=["cell", "year"]).join(majority, on=["cell", "year"])
@@ -108,7 +111,7 @@ def _trends(shares: pd.DataFrame, accounts: pd.DataFrame, known: dict[str, Any])
         "payment_share": bool(shares["payment"].iloc[-1] < shares["payment"].iloc[0]),
         "recipient_share": bool(shares["recipient"].iloc[-1] > shares["recipient"].iloc[0]),
         "carbon_source": bool(before.is_monotonic_increasing and after.is_monotonic_decreasing and len(after) > 1),
-        "carbon_source_peak_date": int(source.idxmax()) == peak,
+        "carbon_source_peak_date": bool(source.loc[peak] == source.max()),
         "carbon_sink": bool(sink.is_monotonic_increasing),
         "carbon_sink_growth": bool(abs(growth - known["carbon_sink_growth"]) <= 0.1 * known["carbon_sink_growth"]),
     }

@@ -9,6 +9,7 @@ about 3 km: a structure of about 60 km under heavy noise, which makes Moran's I 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -50,9 +51,9 @@ class Cover:
     first: tuple[float, float, float]
     last: tuple[float, float, float]
 
-    def shares(self, t: float) -> Floats:
-        """Shares of the three regimes at the time t (0 first, 1 last year)."""
-        return (1 - t) * np.array(self.first) + t * np.array(self.last)
+    def shares(self, t: float) -> list[float]:
+        """Shares in the three regimes at the time t (0 first, 1 last year)."""
+        return [(1 - t) * first + t * last for first, last in zip(self.first, self.last, strict=True)]
 
 
 CROPLAND = 1
@@ -128,7 +129,7 @@ class Landscape:
     def cover_shares(self, year: int) -> Floats:
         """Expected share of each of COVERS in each km2, shape (len(COVERS), n, n)."""
         membership = self.membership(year)
-        return np.stack([np.tensordot(cover.shares(time_of(year)), membership, axes=1) for cover in COVERS])
+        return np.stack([mixture(cover.shares(time_of(year)), membership) for cover in COVERS])
 
     def land_cover(self, years: tuple[int, ...], x: Floats, y: Floats, *, draw: int = 0) -> list[Codes]:
         """CLCD codes at the crossings of `y` (rows) and `x` (columns), km from the south-west corner, for each year.
@@ -174,6 +175,12 @@ class Landscape:
 def time_of(year: int) -> float:
     """0 in the first, 1 in the last year."""
     return (year - YEARS[0]) / (YEARS[-1] - YEARS[0])
+
+
+def mixture(levels: Sequence[float], membership: Floats) -> Floats:
+    """Sum of the levels of the regimes, each times its share of a place (term by term, so that no byte depends on threads)."""
+    terms = [level * share for level, share in zip(levels, membership, strict=True)]
+    return terms[0] + terms[1] + terms[2]
 
 
 def _standard(field: Floats) -> Floats:

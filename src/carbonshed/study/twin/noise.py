@@ -75,9 +75,7 @@ def _inside(place: Floats, size: int) -> tuple[NDArray[np.int64], Floats]:
     return below.astype(np.int64), np.clip(place - below, 0.0, 1.0)
 
 
-def _blend(
-    nodes: Floats, row: NDArray[np.int64], above: Floats, col: NDArray[np.int64], right: Floats, *, normalise: bool
-) -> Floats:
+def _blend(nodes: Floats, row: NDArray[np.int64], above: Floats, col: NDArray[np.int64], right: Floats, *, normalise: bool) -> Floats:
     """Weighted means of the four nodes around each crossing; with `normalise` of unit variance where the nodes have it."""
     down, up = 1 - above, above
     left, east = 1 - right, right

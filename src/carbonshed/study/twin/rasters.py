@@ -18,7 +18,7 @@ from carbonshed.study.twin.landscape import SIDE_KM, SOUTH_M, WEST_M, Landscape
 Progress = Callable[[float, str], None]
 
 BLOCK = 256
-TILE = 4 * BLOCK
+TILE = 2 * BLOCK
 """Pixels that are drawn at one time, per side."""
 
 
@@ -27,9 +27,7 @@ def raster_path(folder: Path, year: int) -> Path:
     return folder / f"clcd_{year}.tif"
 
 
-def write_land_cover(
-    folder: Path, landscape: Landscape, years: Sequence[int], *, pixel_m: float, progress: Progress | None = None
-) -> None:
+def write_land_cover(folder: Path, landscape: Landscape, years: Sequence[int], *, pixel_m: float, progress: Progress | None = None) -> None:
     """Write the land cover of the years into `folder`, as tiled GeoTIFFs in CLCD codes, ZSTD, in the China Albers CRS.
 
     Memory holds one tile of all years. A pixel has the code of its centre, which depends on the place only.

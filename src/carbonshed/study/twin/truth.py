@@ -53,7 +53,7 @@ def expected_moran(landscape: Landscape) -> dict[int, float]:
     """
     per_km2 = np.zeros(256)
     per_km2[[cover.code for cover in COVERS]] = _sink_per_km2([cover.land_class for cover in COVERS])
-    centres = np.arange(SIDE_KM) + 0.5
+    centres = np.arange(SIDE_KM, dtype=np.float64) + 0.5
     sums = np.zeros(len(SCALES_KM))
     for draw in range(1, DRAWS + 1):
         sink = per_km2[landscape.land_cover((DRAW_YEAR,), centres, centres, draw=draw)[0]]
@@ -94,21 +94,21 @@ def known_truth(landscape: Landscape, zones: pd.DataFrame, statistics: pd.DataFr
         Which km2 are of the region.
     """
     moran = expected_moran(landscape)
-    shares = zones.groupby("year")["zone"].value_counts(normalize=True).unstack().reindex(columns=list(ZONES))
+    shares = pd.crosstab(zones["year"], zones["zone"], normalize="index").reindex(columns=list(ZONES))
     emissions = statistics.groupby("year")["carbon_source_t"].sum()
     sinks = {year: float(_expected_sink(landscape, year, inside)) for year in YEARS}
     return {
         "scale_km": max(moran, key=lambda side: moran[side]),
         "expected_moran_i": moran,
-        "zone_shares": {zone: {int(year): float(share) for year, share in shares[zone].items()} for zone in ZONES},
-        "energy_emissions_t": {int(year): float(total) for year, total in emissions.items()},
+        "zone_shares": {zone: by_date(shares[zone]) for zone in ZONES},
+        "energy_emissions_t": by_date(emissions),
         "carbon_sink_t": sinks,
         "trends": {
             "payment_share": "falls",
             "recipient_share": "grows",
             "carbon_source": "rises to the peak, then falls",
             "carbon_source_peak_year": PEAK_YEAR,
-            "carbon_source_peak_date": int(emissions.idxmax()),
+            "carbon_source_peak_date": max(known := by_date(emissions), key=lambda year: known[year]),
             "carbon_sink": "grows",
             "carbon_sink_growth": sinks[YEARS[-1]] / sinks[YEARS[0]] - 1,
         },
@@ -119,3 +119,11 @@ def _expected_sink(landscape: Landscape, year: int, inside: NDArray[np.bool_]) -
     km2 = landscape.cover_shares(year)[:, inside].sum(axis=1)
     return float(km2 @ _sink_per_km2([cover.land_class for cover in COVERS]))
 
+
+def by_date(values: pd.Series) -> dict[int, float]:
+    """A series by year as plain numbers.
+
+    >>> by_date(pd.Series({2000: 1, 2005: 2}))
+    {2000: 1.0, 2005: 2.0}
+    """
+    return dict(zip(values.index.astype(int).tolist(), values.astype(float).tolist(), strict=True))
