@@ -52,7 +52,9 @@ def test_problems_are_one_json_object(tmp_path):
     run(app, ["init", str(tmp_path)])
     found = run(app, ["check", str(tmp_path), "--json"])
     data = json.loads(found.stdout)
-    assert found.exit_code == 3 and data["ok"] is False and {"code", "expected", "got", "where", "fix", "severity"} <= set(data["problems"][0])
+    assert (
+        found.exit_code == 3 and data["ok"] is False and {"code", "expected", "got", "where", "fix", "severity"} <= set(data["problems"][0])
+    )
 
 
 def test_a_missing_result_is_refused(tmp_path):

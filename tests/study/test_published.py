@@ -63,5 +63,5 @@ def test_every_form_of_the_revision_is_shown_on_these_data(published):
     properties = published.table("revision_properties").query("year == 2017").set_index("form")
     assert len(properties) == 7 and properties.index[properties["chosen"]].tolist() == ["normalised_mean"]
     assert properties.index[properties["sums_to_zero"]].tolist() == ["redistributed", "duty_endowment", "relative_share"]
-    direction = published.table("direction_by_form").query("year == 2017").pivot(index="form", columns="province", values="net_compensation")
-    assert direction.loc["duty_endowment", "北京市"] > 0 > direction.loc["none", "河北省"]
+    direction = published.table("direction_by_form").query("year == 2017").set_index(["form", "province"])["net_compensation"]
+    assert direction["duty_endowment", "北京市"] > 0 > direction["none", "河北省"]

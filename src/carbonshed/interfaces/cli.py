@@ -41,17 +41,25 @@ def _common(
 
 @app.command()
 def demo(
-    folder: Annotated[Path, typer.Argument(help="Folder to write the study into.")] = Path("demo"),
+    folder: Annotated[Path | None, typer.Argument(help="Folder to write the study into; default: demo, or twin.")] = None,
     *,
+    twin: Annotated[bool, typer.Option("--twin", help="The simulated twin, 2000-2020, whose truth is known.")] = False,
+    pixel_m: Annotated[float, typer.Option("--pixel", help="Twin only: side of a pixel in metres, 10 to 1000.")] = 1000,
     as_json: Json = False,
     lang: Lang = "en",
 ) -> None:
-    """Write the study of real Beijing-Tianjin-Hebei 2019 and run it."""
+    """Write the study of real Beijing-Tianjin-Hebei 2019, or of the simulated twin, and run it."""
+    target = folder or Path("twin" if twin else "demo")
     with exit_codes(as_json=as_json, lang=lang):
-        from carbonshed.study.demo import write_demo
+        if twin:
+            from carbonshed.study.twin.write import write_twin
 
-        write_demo(folder)
-    _run(folder, None, None, as_json, lang)
+            write_twin(target, pixel_m=pixel_m)
+        else:
+            from carbonshed.study.demo import write_demo
+
+            write_demo(target)
+    _run(target, None, None, as_json, lang)
 
 
 @app.command()

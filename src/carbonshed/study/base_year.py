@@ -46,7 +46,7 @@ def onto_base_year(table: pd.DataFrame, path: Path, *, ids: pd.Index | None, yea
         if column in shares:
             shares[column] = pd.to_numeric(shares[column], errors="coerce")
     columns = [str(c) for c in table if c != "year"]
-    kinds = registry.kinds(columns)
+    kinds = {c: _kind(c) for c in columns}
     ratios = [c for c, kind in kinds.items() if kind not in ("extensive", "money")]
     if ratios:
         fix = "Take these columns out of the table, or give them on the base year without a crosswalk."
@@ -59,6 +59,13 @@ def onto_base_year(table: pd.DataFrame, path: Path, *, ids: pd.Index | None, yea
         raise InputError(problems)
     warn(_told(shares, path.name))
     return moved
+
+
+def _kind(column: str) -> str:
+    """Kind of a column: of its term, or by what ``[accounting]`` asks of the table (yields and farm inputs add up, NPP does not)."""
+    if column.startswith(("yield ", "input ")):
+        return "extensive"
+    return "intensive" if column in ("npp", "respiration") else registry.term(column).kind
 
 
 def _told(shares: pd.DataFrame, name: str) -> str:

@@ -23,6 +23,7 @@ class StudySection(Section):
     crs: str = "auto"
     seed: int = Field(default=0, ge=0)
     lang: Literal["zh", "en"] = "en"
+    simulated: bool = False
 
     @field_validator("years")
     @classmethod

@@ -324,7 +324,7 @@ class Study:
             "warnings": [{"step": record["name"], "message": text} for record in records for text in record["warnings"]],
             "notes": [*told, *(note for record in records for note in record["notes"])],
             "terms": {name: term.as_dict() for name, term in registry.terms().items()},
-            "is_simulated": False,
+            "is_simulated": spec.study.simulated,
         }
         stable = {key: value for key, value in content.items() if key not in ("base", "terms", "carbonshed_version")}
         stable["steps"] = [{k: v for k, v in record.items() if k not in ("seconds", "key")} for record in records]

@@ -23,9 +23,12 @@ N_COUNTIES = 200
 DISTRICTS = (3, 6)
 DISTRICT_KM = 9.0
 """Distance of a city's districts from its centre."""
-WAVES = ((12.0, 2.4), (4.0, 0.6))
+WAVES = ((12.0, 2.0), (4.0, 0.4))
 """Length and height, in km, of the waves of ragged borders."""
-FLATTER = (1.0, 0.6, 0.3, 0.0)
+ROUGH, ROUGH_KM = 0.09, 0.6
+"""How far the middle of a stretch of border lies aside, as a share of its length, and at most (standard deviation)."""
+FLATTER, TRIES = (1.0, 0.5, 0.0), 8
+"""Heights of the waves that are tried, and how often the borders of a polygon that crosses itself are made half as rough."""
 STEP_KM = 1.0
 
 CITY_NAMES = ("澜石", "岚阳", "渡川", "栖原", "青禾", "远陵", "云泽", "砚山口", "松堰", "浔丘", "蓝坞", "柘川", "雁陂", "朔浦", "棠岭")
@@ -107,20 +110,27 @@ def _spaced(first: Floats, n: int, low: float, high: float, rng: np.random.Gener
 
 
 def _ragged(seats: Floats, seed: int) -> NDArray[np.object_]:
-    """Voronoi polygons of the seats with every point moved by a smooth field: shared borders stay shared.
+    """Voronoi polygons of the seats with every point moved by a smooth field, and roughened: shared borders stay shared.
 
-    Where the waves are so steep that a border would cross itself, they are made flatter, all alike.
+    Where borders cross, those of the polygons concerned are made smoother; where that does not help, all waves are made flatter.
     """
     vertices, rings = _voronoi(seats)
+    pairs = [[(min(pair), max(pair)) for pair in zip(ring, np.roll(ring, -1).tolist(), strict=True)] for ring in rings]
+    numbers = {edge: k for k, edge in enumerate(sorted({edge for ring in pairs for edge in ring}))}
     east, north = _waves(seed)
     shapes = np.empty(0, dtype=object)
     for height in FLATTER:
-        lines: dict[tuple[int, int], Floats] = {}
-        for start, end in {(min(pair), max(pair)) for ring in rings for pair in zip(ring, np.roll(ring, -1), strict=True)}:
-            lines[start, end] = _moved(_divided(vertices[start], vertices[end]), height * east, height * north)
-        shapes = np.array([shapely.Polygon(_outline(ring, lines)) for ring in rings], dtype=object)
-        if shapely.is_valid(shapes).all() and shapely.coverage_is_valid(shapes):
-            break
+        rough = np.ones(len(numbers))
+        for _ in range(TRIES):
+            lines = {}
+            for edge, k in numbers.items():
+                line = _rough(vertices[edge[0]], vertices[edge[1]], rough[k], np.random.default_rng([seed, 13, k]))
+                lines[edge] = _moved(line, height * east, height * north)
+            shapes = np.array([shapely.Polygon(_outline(ring, lines)) for ring in rings], dtype=object)
+            crossed = ~shapely.is_valid(shapes) | ~shapely.is_empty(shapely.coverage_invalid_edges(shapes))
+            if not crossed.any():
+                return shapes
+            rough[[numbers[edge] for k in np.flatnonzero(crossed) for edge in pairs[k]]] /= 2
     return shapes
 
 
@@ -150,17 +160,25 @@ def _outline(ring: list[int], lines: dict[tuple[int, int], Floats]) -> Floats:
     return np.concatenate(parts)
 
 
-def _divided(start: Floats, end: Floats) -> Floats:
-    n = max(int(np.ceil(np.hypot(*(end - start)) / STEP_KM)), 1)
-    t = np.linspace(0, 1, n + 1)[:, None]
-    return np.asarray(start * (1 - t) + end * t)
+def _rough(start: Floats, end: Floats, roughness: float, rng: np.random.Generator) -> Floats:
+    """Points from start to end: the middle of each stretch is moved aside at random, until stretches are about STEP_KM long."""
+    line = np.stack([start, end])
+    length = float(np.hypot(*(end - start)))
+    while length > STEP_KM:
+        along = np.diff(line, axis=0)
+        aside = np.column_stack([-along[:, 1], along[:, 0]]) / np.maximum(np.hypot(along[:, 0], along[:, 1]), 1e-9)[:, None]
+        shift = roughness * min(ROUGH * length, ROUGH_KM) * np.clip(rng.standard_normal((len(along), 1)), -1.5, 1.5)
+        middle = line[:-1] + along / 2 + shift * aside
+        line = np.insert(line, np.arange(1, len(line)), middle, axis=0)
+        length /= 2
+    return np.asarray(line, dtype=np.float64)
 
 
 def _waves(seed: int) -> tuple[Floats, Floats]:
     """Eastward and northward shift of borders at each km2, in km."""
     rng = np.random.default_rng([seed, 11])
     east, north = (sum(height * gaussian_field(SIDE_KM, length, rng) for length, height in WAVES) for _ in range(2))
-    most = MARGIN_KM - 1.0
+    most = MARGIN_KM / 2
     return np.clip(east, -most, most), np.clip(north, -most, most)
 
 

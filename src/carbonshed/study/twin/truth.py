@@ -63,8 +63,9 @@ def expected_moran(landscape: Landscape) -> dict[int, float]:
 
 def _sink_per_km2(land_classes: list[str]) -> Floats:
     """Sink of one km2 of each class by the coefficients of the study, t CO2 a-1."""
-    diagonal = pd.DataFrame(np.eye(len(land_classes)), columns=land_classes).T.groupby(level=0).sum().T
-    return np.asarray(carbon_sink(diagonal), dtype=np.float64)
+    names = sorted(set(land_classes))
+    one_km2_each = pd.DataFrame(np.eye(len(names)), index=names, columns=names)
+    return np.asarray(pd.Series(carbon_sink(one_km2_each))[land_classes], dtype=np.float64)
 
 
 def _block_means(field: Floats, side: int) -> Floats:
@@ -95,20 +96,20 @@ def known_truth(landscape: Landscape, zones: pd.DataFrame, statistics: pd.DataFr
     """
     moran = expected_moran(landscape)
     shares = pd.crosstab(zones["year"], zones["zone"], normalize="index").reindex(columns=list(ZONES))
-    emissions = statistics.groupby("year")["carbon_source_t"].sum()
-    sinks = {year: float(_expected_sink(landscape, year, inside)) for year in YEARS}
+    emissions = by_date(statistics.groupby("year")["carbon_source_t"].sum())
+    sinks = {year: _expected_sink(landscape, year, inside) for year in YEARS}
     return {
         "scale_km": max(moran, key=lambda side: moran[side]),
         "expected_moran_i": moran,
         "zone_shares": {zone: by_date(shares[zone]) for zone in ZONES},
-        "energy_emissions_t": by_date(emissions),
+        "energy_emissions_t": emissions,
         "carbon_sink_t": sinks,
         "trends": {
             "payment_share": "falls",
             "recipient_share": "grows",
             "carbon_source": "rises to the peak, then falls",
             "carbon_source_peak_year": PEAK_YEAR,
-            "carbon_source_peak_date": max(known := by_date(emissions), key=lambda year: known[year]),
+            "carbon_source_peak_date": max(emissions, key=lambda year: emissions[year]),
             "carbon_sink": "grows",
             "carbon_sink_growth": sinks[YEARS[-1]] / sinks[YEARS[0]] - 1,
         },

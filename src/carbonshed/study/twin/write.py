@@ -34,7 +34,7 @@ WRITTEN_AT = "2020-12-31T00:00:00.000Z"
 """The time that stands in the GeoPackage, so that the same seed gives the same bytes."""
 
 
-def write_twin(folder: Path, *, pixel_m: float = PIXEL_M, seed: int = SEED, progress: Progress | None = None) -> Path:
+def write_twin(folder: str | Path, *, pixel_m: float = PIXEL_M, seed: int = SEED, progress: Progress | None = None) -> Path:
     """Write the study of a simulated region whose zones, scale and trends are known, and return its ``study.toml``.
 
     About 500 x 500 km in the China Albers CRS, 2000 to 2020 every five years, 200 counties. Written are ``clcd_{year}.tif`` (land
@@ -43,7 +43,7 @@ def write_twin(folder: Path, *, pixel_m: float = PIXEL_M, seed: int = SEED, prog
 
     Parameters
     ----------
-    folder : Path
+    folder : path
         A file that is already there from the same seed and pixel size is kept.
     pixel_m : float
         Side of a pixel of the land cover, 10 to 1000 m; 30 m is written in tiles. The land is the same at any size.
@@ -57,6 +57,7 @@ def write_twin(folder: Path, *, pixel_m: float = PIXEL_M, seed: int = SEED, prog
     InputError
         If `folder` is a file, or holds a twin of another seed or pixel size, or another study; a pixel size or seed out of range.
     """
+    folder, pixel_m, seed = Path(folder), float(pixel_m), int(seed)
     _check(folder, pixel_m, seed)
     tell: Progress = progress or (lambda fraction, message: None)
     folder.mkdir(parents=True, exist_ok=True)
