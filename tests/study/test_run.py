@@ -299,3 +299,23 @@ def test_a_cost_matrix_of_the_user_steers_the_flows(small_study):
     (small_study / "costs.csv").write_text("payer," + ",".join(recipients) + "\n" + "".join(f"{p},x\n" for p in payers))
     found = CliRunner().invoke(app, ["run", str(small_study)])
     assert found.exit_code == 3 and "a cost in every cell" in found.stderr
+
+
+def test_accounts_of_table_and_grid_are_reconciled_and_basins_steer_flows(small_study):
+    economy = pd.read_csv(small_study / "counties.csv", dtype={"unit_id": str})
+    economy["carbon_source_t"] = [5e5, 9e5, 3e6, 9e6] * 2
+    economy.to_csv(small_study / "counties.csv", index=False)
+    counties = gpd.read_file(small_study / "counties.gpkg").assign(river=["a", "b", "b", "a"])
+    (small_study / "counties.gpkg").unlink()
+    counties.to_file(small_study / "counties.gpkg", layer="counties", driver="GPKG")
+    path = small_study / "study.toml"
+    text = path.read_text(encoding="utf-8").replace("price = 80", 'price = 80\nflow_cost = "same_basin"')
+    path.write_text(text, encoding="utf-8")
+    assert CliRunner().invoke(app, ["check", str(small_study)]).exit_code == 3
+    path.write_text(text.replace('city = "city"', 'city = "city"\nbasin = "river"'), encoding="utf-8")
+    result = cs.Study.open(small_study).run()
+    differences = result.table("account_differences").reset_index()
+    assert set(differences.loc[differences["is_different"], "unit_id"]) >= {"130202"}
+    np.testing.assert_allclose(differences["difference"], differences["grid"] - differences["table"])
+    prices = result.table("flow_prices")
+    assert set(prices["side"]) <= {"payer", "recipient"} and len(result.table("centre_drift")) == 2

@@ -263,6 +263,7 @@ def test_rasters_are_compressed_tiles_of_the_land(folder, landscape):
     assert left < bounds[0] and bottom < bounds[1] and right > bounds[2] and top > bounds[3]
 
 
+@pytest.mark.slow
 def test_a_finer_raster_is_the_same_land(tmp_path, landscape, folder):
     write_twin(tmp_path, pixel_m=200)
     with rasterio.open(tmp_path / "clcd_2000.tif") as dataset:

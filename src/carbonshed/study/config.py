@@ -43,6 +43,7 @@ class CountiesSection(Section):
     city: str | None = None
     province: str | None = None
     is_district: str | None = None
+    basin: str | None = None
     table: str | None = None
     table_id: str | None = None
     crosswalk: str | None = None
@@ -195,6 +196,8 @@ class Spec(Section):
             wrong.append("without [land_cover] the economy cannot be spread: put gdp_yuan and population into counties.table")
         if self.zoning.level == "county" and self.counties is None:
             wrong.append("zoning.level = 'county' needs [counties]")
+        if self.compensation.flow_cost == "same_basin" and (self.counties is None or self.counties.basin is None):
+            wrong.append("flow_cost = 'same_basin' needs [counties] basin = the column with the river basin")
         if wrong:
             raise ValueError("; ".join(wrong))
         return self

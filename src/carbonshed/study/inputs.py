@@ -18,7 +18,7 @@ import pandas as pd
 from pyproj import CRS
 
 from carbonshed.accounting.coefficients import land_classes, load_coefficients
-from carbonshed.checks import InputError, Problem, examples, nearest
+from carbonshed.checks import InputError, Problem, check_columns, examples, nearest
 from carbonshed.readers.boundaries import read_boundaries
 from carbonshed.readers.coefficients import coefficients_from_toml
 from carbonshed.readers.land_cover import land_cover_paths
@@ -180,6 +180,9 @@ def gather_inputs(spec: Spec, files: InputFiles) -> tuple[Inputs, list[Problem]]
         warn_all(found)
         if not any(p.severity == "error" for p in found):
             counties = canonical_counties(raw_counties, crs=crs, **_county_columns(spec))
+            if spec.counties and spec.counties.basin:
+                check_columns(raw_counties.columns, [spec.counties.basin], where="[counties] basin")
+                counties["basin"] = raw_counties[spec.counties.basin].astype(str).to_numpy()
     if raw_region is not None and crs is not None:
         region = _attempt(problems, _canonical_region, raw_region, crs)
     units = counties if counties is not None else region

@@ -11,6 +11,7 @@ from carbonshed.accounting.account import carbon_account
 from carbonshed.accounting.allocation import land_weights
 from carbonshed.accounting.coefficients import land_classes
 from carbonshed.checks import refuse, warn
+from carbonshed.compensation.reconcile import account_differences
 from carbonshed.readers.land_cover import tabulate_land_area
 from carbonshed.spatial.cell_ids import coarse_ids
 from carbonshed.spatial.grid import Grid
@@ -22,7 +23,7 @@ from carbonshed.study.sink_accounts import LandFlows, land_flows
 from carbonshed.study.source_accounts import Sources, allocated_sources
 from carbonshed.study.spreading import Spreader, checked, statistical_totals
 
-TEXT_COLUMNS = ("name", "city", "province", "is_district")
+TEXT_COLUMNS = ("name", "city", "province", "is_district", "basin")
 ECONOMY = ("gdp_yuan", "population", "fiscal_revenue_yuan")
 
 
@@ -118,6 +119,7 @@ def accounts_step(context: Context) -> StepOutput:
         output.tables["accounts_grid"] = _grid_accounts(context, pieces, output)
         if context.inputs.counties is not None:
             output.tables["accounts_county"] = _county_accounts(context, pieces, output)
+            _add_differences(context, output)
     source = output.tables.get("accounts_county", output.tables.get("accounts_grid"))
     assert source is not None
     rows = source if "scale_km" not in source else source[source["scale_km"] == context.spec.grid.base_km]
@@ -129,6 +131,20 @@ def accounts_step(context: Context) -> StepOutput:
     if context.spec.emissions:
         output.choices |= {"emissions_source": context.spec.emissions.source, "allocation": context.spec.emissions.allocation_in_force}
     return output
+
+
+def _add_differences(context: Context, output: StepOutput) -> None:
+    """Where the county table holds an account of its own: how far the one summed from cells is from it, county by county."""
+    table = context.inputs.county_table
+    both = [q for q in ("carbon_source", "carbon_sink") if table is not None and q in table]
+    if table is None or not both:
+        return
+    found = account_differences(table, pd.DataFrame(output.tables["accounts_county"].drop(columns="geometry")), quantities=both)
+    output.tables["account_differences"] = found
+    differing = found[found["is_different"]]
+    if len(differing):
+        n = differing["unit_id"].nunique() if "unit_id" in differing else differing.index.nunique()
+        warn(f"The account summed from cells differs from the county table by more than 5 % in {n} counties; see account_differences.")
 
 
 def _county_accounts_from_table(context: Context, output: StepOutput) -> gpd.GeoDataFrame:

@@ -17,7 +17,7 @@ from carbonshed.compensation.direction import compensation_direction, direction_
 from carbonshed.compensation.districts import apply_district_mode
 from carbonshed.compensation.fairness import compare_shortfall_rules, fairness
 from carbonshed.compensation.feasibility import cap_gap, feasibility_problems
-from carbonshed.compensation.flows import compensation_flow, flow_summary
+from carbonshed.compensation.flows import compensation_flow, flow_prices, flow_summary
 from carbonshed.compensation.form_properties import form_properties
 from carbonshed.compensation.panel import INSTITUTIONS
 from carbonshed.compensation.price import Price
@@ -180,6 +180,8 @@ def flows_step(context: Context) -> StepOutput:
     cost = cost_matrix(matrix[0]) if matrix else context.spec.compensation.flow_cost
     flows = compensation_flow(money, cost=cost, solver=context.spec.compensation.flow_solver)
     output = StepOutput(tables={"flows": flows, "flow_summary": flow_summary(flows, money)})
+    if context.spec.compensation.flow_solver == "lp":
+        output.tables["flow_prices"] = flow_prices(money, cost=cost)
     for year, rows in by_year(money):
         moved = float(flows.loc[flows["year"] == year, "compensation_flow"].sum())
         due = min(float(np.nansum(rows["payable"])), float(np.nansum(rows["receivable"])))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import geopandas as gpd
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from carbonshed.checks import DataWarning, check_conserved, warn
+from carbonshed.compensation.drift import drift_check
 from carbonshed.scale.choose import mark_chosen
 from carbonshed.scale.interval import scale_interval
 from carbonshed.spatial.cell_ids import parse_cell_ids
@@ -181,4 +183,9 @@ def centre_step(context: Context) -> StepOutput:
         known = money[money.geometry.notna() & money["payable_before"].notna()]
         frame = known.assign(payable=known["payable_before"], receivable=known["receivable_before"])
         tables += [centre_of_gravity(frame, weight=quantity) for quantity in ("payable", "receivable")]
-    return StepOutput(tables={"centre_of_gravity": pd.concat(tables, ignore_index=True)})
+    output = StepOutput(tables={"centre_of_gravity": pd.concat(tables, ignore_index=True)})
+    if money is not None and len(context.spec.study.years) > 1:
+        shared = frame.groupby(level=0)["year"].transform("size") == frame["year"].nunique()  # the same counties in each year
+        drifts = [drift_check(frame[shared], weight=q, seed=context.spec.study.seed) for q in ("payable", "receivable")]
+        output.tables["centre_drift"] = pd.DataFrame([asdict(drift) for drift in drifts])
+    return output

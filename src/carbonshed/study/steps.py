@@ -53,7 +53,7 @@ STEPS: tuple[Step, ...] = (
         files=(*LAND, "coefficients"),
         when=has_change,
     ),
-    Step("centre", centre_step, needs=("accounts", "compensation"), reads=("grid.base_km",)),
+    Step("centre", centre_step, needs=("accounts", "compensation"), reads=("grid.base_km", "study.years", "study.seed")),
 )
 
 STEP_NAMES = tuple(step.name for step in STEPS)
