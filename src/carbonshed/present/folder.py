@@ -27,6 +27,9 @@ INSTITUTIONS = ("fund", "upper_level")
 
 # What each table must hold for the figures and the report; more columns are welcome.
 TABLES: dict[str, tuple[str, ...]] = {
+    "centre_drift": ("quantity", "first_year", "last_year", "shift_km", "sd_major_km", "is_more_than_noise"),
+    "flow_prices": ("year", "unit_id", "side", "dual_price"),
+    "account_differences": ("unit_id", "quantity", "table", "grid", "difference"),
     "zone_methods": ("method", "explained_share", "silhouette", "stability_ari"),
     "zone_stability": ("varied", "n_runs", "mean_ari", "least_ari"),
     "zone_features": ("feature", "ari", "moved_share"),

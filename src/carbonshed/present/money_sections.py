@@ -290,7 +290,19 @@ def centre_section(result: ResultFolder, words: Words) -> Section:
     if "centre_track" in available_figures(result):
         section.blocks.append(Figures(("centre_track",)))
     section.blocks += [Text(words("text.centre")), Table(words("text.centre_table"), columns, size="dense")]
+    if result.has("centre_drift"):
+        section.blocks.append(Text(_drift(result.table("centre_drift"), words)))
     return section
+
+
+def _drift(table: pd.DataFrame, words: Words) -> str:
+    """Whether each centre moved by more than chance, in a sentence each."""
+    said = []
+    for row in table.to_dict("records"):
+        key = "worth.drift_real" if row["is_more_than_noise"] == True else "worth.drift_noise"  # noqa: E712 - may be missing
+        where = {"quantity": words.term(str(row["quantity"])), "first": int(row["first_year"]), "last": int(row["last_year"])}
+        said.append(words(key, **where, shift=number(float(row["shift_km"]), places=1), sd=number(float(row["sd_major_km"]), places=1)))
+    return " ".join(said)
 
 
 def _absent(section: Section, words: Words) -> Section:

@@ -4,7 +4,7 @@ Nothing here knows an indicator, a feature or a rule of naming. Three latent fie
 activity, which moves with the years), *mountain* and *access* (to markets and roads). A place is of the industrial regime where
 industry is among the highest of its year, of the mountain regime where it is not and mountain is high, and of the plain regime
 elsewhere; how large the regimes are in each year is given. Land cover is drawn from shares that the regimes set, in patches of
-about 3 km: a structure of about 60 km under heavy noise, which makes Moran's I of the sink density peak at about 18 km.
+about 3 km: a structure of about 80 km under heavy noise, which makes Moran's I of the sink density peak at about 18 km.
 """
 
 from __future__ import annotations
