@@ -319,3 +319,19 @@ def test_accounts_of_table_and_grid_are_reconciled_and_basins_steer_flows(small_
     np.testing.assert_allclose(differences["difference"], differences["grid"] - differences["table"])
     prices = result.table("flow_prices")
     assert set(prices["side"]) <= {"payer", "recipient"} and len(result.table("centre_drift")) == 2
+
+
+def test_shared_responsibility_stands_beside_production(small_study):
+    economy = pd.read_csv(small_study / "counties.csv", dtype={"unit_id": str})
+    economy["carbon_source_consumption_t"] = [2e6, 1e6, 1e6, 5e5] * 2
+    economy.to_csv(small_study / "counties.csv", index=False)
+    path = small_study / "study.toml"
+    text = path.read_text(encoding="utf-8")
+    produced = cs.Study.open(small_study).run(until="compensation")
+    path.write_text(text.replace("price = 80", 'price = 80\nresponsibility = "shared"\nbeta = 0.25'), encoding="utf-8")
+    shared = cs.Study.open(small_study).run(until="compensation")
+    own, both = produced.compensation, shared.compensation
+    expected = 0.25 * own["carbon_source"] + 0.75 * own["carbon_source_consumption"] - own["carbon_sink"]
+    np.testing.assert_allclose(both["account_deficit"], expected)
+    table = shared.table("responsibility_comparison")
+    assert set(table["responsibility"]) == {"production", "consumption", "shared"} and set(table["province"]) == {"冀", "津"}

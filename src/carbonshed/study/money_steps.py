@@ -22,7 +22,7 @@ from carbonshed.compensation.form_properties import form_properties
 from carbonshed.compensation.panel import INSTITUTIONS
 from carbonshed.compensation.price import Price
 from carbonshed.compensation.priority import balance, balance_summary, compensation_priority, priority_stability
-from carbonshed.compensation.responsibility import responsible_account
+from carbonshed.compensation.responsibility import compare_responsibility, responsible_account
 from carbonshed.compensation.revise import FORMS, revise_account
 from carbonshed.readers.cost_matrix import cost_matrix
 from carbonshed.study.frames import by_year
@@ -78,6 +78,10 @@ def compensation_step(context: Context) -> StepOutput:
     output.choices |= {"preset": spec.compensation.preset, **record, "price": asdict(last), "p_convention": "two_sided"}
     output.choices |= {"responsibility": spec.compensation.responsibility, "price_path": {y: p.value for y, p in prices.items()}}
     _add_fairness(output, table, counties)
+    if {"carbon_source_consumption", "province", "population"} <= set(counties):
+        produced = counties.assign(carbon_source=counties.get("carbon_source_production", counties["carbon_source"]))
+        beta = spec.compensation.beta
+        output.tables["responsibility_comparison"] = compare_responsibility(produced, lambda a: _amounts(a, prices, chosen), beta=beta)
     return output
 
 
