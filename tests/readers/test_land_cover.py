@@ -143,7 +143,9 @@ def test_cells_counties_and_region_agree(write: Write, seed: int, side_km: float
     assert by_county.to_numpy() == pytest.approx(on_counties.values[0], rel=rel, abs=1e-9 if crs == ALBERS else 3e-5)
     assert on_pieces.sum().item() == pytest.approx(on_counties.sum().item(), rel=rel)
     total = on_counties.sum("land_class") + on_counties["nodata_km2"]
-    assert total.values.ravel() == pytest.approx(on_counties["area_km2"].values, rel=2e-5)
+    # A border followed to 1e-4 of a pixel of about 117 m moves the area by at most its length times that.
+    largest = counties.length.to_numpy() * 1e-4 * 117.0 / 1e6 + 1e-9
+    assert (np.abs(total.values.ravel() - on_counties["area_km2"].values) <= largest).all()
     by_cell = table.groupby(pieces["cell_id"].to_numpy()).sum()
     coarse = coarsen(by_cell, grid, 2)
     for sums in (by_county, by_cell, coarse):
