@@ -122,7 +122,7 @@ def test_auto_coverage_is_exact_for_cells_and_few_pixels_else_centre(write: Writ
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 2**32 - 1), st.sampled_from([1.0, 2.0, 0.7]), st.sampled_from([ALBERS, "EPSG:4326", "EPSG:32650", "EPSG:3857"]))
 def test_cells_counties_and_region_agree(write: Write, seed: int, side_km: float, crs: Any) -> None:
-    """U12 and S6: pixels = pieces = cells = counties, 1e-9 relative, in any CRS; classes + nodata = the unit's true area (1e-5)."""
+    """U12 and S6: pixels = pieces = cells = counties, 1e-9 relative, in any CRS; classes + nodata = the unit's true area."""
     rng = np.random.default_rng(seed)
     centre = np.array(Transformer.from_crs(ALBERS, crs, always_xy=True).transform(905_000, 4_395_000))
     pixel = 0.0013 if crs == "EPSG:4326" else 117.0
