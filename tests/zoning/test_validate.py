@@ -1,4 +1,4 @@
-"""Totals of zones, transitions, stability, comparison."""
+"""Totals of zones, transitions, agreement."""
 
 from __future__ import annotations
 
@@ -10,11 +10,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from carbonshed.checks import DataWarning, InputError
-from carbonshed.zoning.classify import fit_zones
-from carbonshed.zoning.indicators import zoning_indicators
-from carbonshed.zoning.validate import agreement, compare_methods, seed_stability, zone_summary, zone_transitions
-
-from .conftest import make_accounts
+from carbonshed.zoning.validate import agreement, zone_summary, zone_transitions
 
 NAMES = ["payment", "balanced", "recipient", "missing"]
 
@@ -78,35 +74,6 @@ def test_agreement_is_that_of_scikit_learn_and_ignores_names(labels, seed):
     assert agreement(labels, [{"a": "q", "b": "a", "c": "b"}[each] for each in labels])["ari"] == 1.0
 
 
-def test_seeds_hold_and_shares_sum_to_one():
-    indicators = zoning_indicators(make_accounts())
-    found = seed_stability(indicators, seeds=range(5), initialisation="sample")
-    assert found.n_runs == 5 and found.least_ari <= found.mean_ari and found.mean_ari >= 0.8 and found.mean_nmi >= 0.7
-    np.testing.assert_allclose(found.shares[["p_payment", "p_balanced", "p_recipient"]].sum(axis=1), 1.0)
-    pd.testing.assert_index_equal(found.shares.index, indicators.index)
-    sure = found.shares[["p_payment", "p_balanced", "p_recipient"]].max(axis=1) == 1.0
-    assert (found.shares.loc[sure, "entropy"] == 0).all() and (found.shares.loc[~sure, "entropy"] > 0).all()
-
-
-def test_warnings_are_given_once(accounts):
-    indicators = zoning_indicators(accounts.drop(columns="built_up"))
-    with pytest.warns(DataWarning) as caught:
-        seed_stability(indicators, seeds=range(3))
-    assert sum("territorial_development" in str(each.message) for each in caught) == 1
-
-
-def test_comparison_is_of_the_models_themselves():
-    indicators = zoning_indicators(make_accounts())
-    table = compare_methods(indicators)
-    assert table.index.tolist() == ["som_kmeans", "kmeans", "gmm", "ward", "rules"] and table.loc["som_kmeans", "ari"] == 1.0
-    model = fit_zones(indicators, method="ward")
-    assert table.loc["ward", "silhouette"] == model.quality["silhouette"]
-    assert table.loc["ward", "n_payment"] == (model.zones["zone"] == "payment").sum()
-    # K-Means minimises what explained_share measures, so no other method with three clusters is above it
-    assert table["explained_share"].max() == pytest.approx(table.loc["kmeans", "explained_share"])
-    assert (table[["n_payment", "n_balanced", "n_recipient"]].sum(axis=1) == len(indicators)).all()
-
-
 def test_refusals(four):
     zones = pd.DataFrame({"zone": "payment"}, index=four.index)
     with pytest.raises(InputError, match="in one table only: a"):
@@ -119,7 +86,3 @@ def test_refusals(four):
         zone_transitions(zones.assign(year=2000), four.assign(year=2000))
     with pytest.raises(InputError, match="same cells"):
         agreement(["a"], ["a", "b"])
-    with pytest.raises(InputError, match="at least two seeds"):
-        seed_stability(four, seeds=[1])
-    with pytest.raises(InputError, match="method"):
-        compare_methods(zoning_indicators(four), methods=["som"])

@@ -1,24 +1,17 @@
-"""How far zones can be trusted: totals, changes between years, stability over seeds, and other methods beside the SOM."""
+"""What zones hold and how they change: totals by zone, transitions between years, agreement of two zonings."""
 
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from itertools import combinations, pairwise
-from typing import Any
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
-from carbonshed.checks import DataWarning, check_columns, check_conserved, examples, refuse, warn
-from carbonshed.zoning.classify import fit_zones
-from carbonshed.zoning.cluster import METHODS
+from carbonshed.checks import check_columns, check_conserved, examples, refuse, warn
 from carbonshed.zoning.indicators import column_of, unit_ids, years_of
-from carbonshed.zoning.model import ZoneModel
 from carbonshed.zoning.name import MISSING, ZONES
 
 Floats = NDArray[np.float64]
@@ -162,89 +155,3 @@ def agreement(first: ArrayLike, second: ArrayLike) -> dict[str, float]:
     if one.shape != two.shape:
         raise refuse("lengths", expected="zonings of the same cells", got=f"{one.shape} and {two.shape}", where="zones", fix="Align them.")
     return {"ari": float(adjusted_rand_score(one, two)), "nmi": float(normalized_mutual_info_score(one, two))}
-
-
-@dataclass(frozen=True)
-class Stability:
-    """How zones hold over seeds.
-
-    Parameters
-    ----------
-    mean_ari, least_ari, mean_nmi : float
-        Over all pairs of runs.
-    n_runs : int
-    shares : DataFrame
-        In the caller's index: share of the runs in which a cell is in each zone (`p_payment`, `p_balanced`, `p_recipient`), and
-        `entropy` in bits (0: always the same zone); NaN where the zone is missing.
-    """
-
-    mean_ari: float
-    least_ari: float
-    mean_nmi: float
-    n_runs: int
-    shares: pd.DataFrame
-
-
-def _quiet(number: int) -> Callable[..., ZoneModel]:
-    """`fit_zones`; from the second run on without the warnings that the first has given."""
-
-    def fit(*given: Any, **options: Any) -> ZoneModel:
-        with warnings.catch_warnings():
-            if number:
-                warnings.simplefilter("ignore", DataWarning)
-            return fit_zones(*given, **options)
-
-    return fit
-
-
-def seed_stability(indicators: pd.DataFrame, *, seeds: Iterable[int] = range(50), **options: Any) -> Stability:
-    """Zones over many seeds: mean pairwise agreement, and how often each cell is in each zone.
-
-    Target of the project: a mean adjusted Rand index of at least 0.8. `options` go to `fit_zones`; with ``initialisation="sample"``
-    the map too starts from the seed.
-
-    Raises
-    ------
-    InputError
-        Fewer than two seeds.
-    """
-    chosen = list(seeds)
-    if len(chosen) < 2:
-        raise refuse("seeds", expected="at least two seeds", got=examples(chosen) or "none", where="seeds", fix="Use range(50).")
-    runs = [_quiet(number)(indicators, seed=seed, counts=(), **options).zones["zone"].to_numpy() for number, seed in enumerate(chosen)]
-    known = runs[0] != MISSING
-    pairs = [agreement(one[known], two[known]) for one, two in combinations(runs, 2)]
-    shares = {f"p_{zone}": np.where(known, np.mean([run == zone for run in runs], axis=0), np.nan) for zone in ZONES}
-    p = np.stack(list(shares.values()))
-    entropy = -(p * np.log2(p, out=np.zeros_like(p), where=p > 0)).sum(axis=0)
-    frame = pd.DataFrame({**shares, "entropy": entropy + 0.0}, index=indicators.index)
-    ari = [pair["ari"] for pair in pairs]
-    return Stability(float(np.mean(ari)), min(ari), float(np.mean([pair["nmi"] for pair in pairs])), len(runs), frame)
-
-
-def compare_methods(indicators: pd.DataFrame, *, methods: Sequence[str] = METHODS, **options: Any) -> pd.DataFrame:
-    """The SOM beside its rivals on equal features: what it is worth is shown, not assumed.
-
-    Parameters
-    ----------
-    indicators : DataFrame
-        As for `fit_zones`, to which `options` go.
-    methods : sequence of str
-        Of `som_kmeans`, `kmeans`, `gmm`, `ward`, `rules`; the agreement is with the first.
-
-    Returns
-    -------
-    DataFrame
-        Index `method`; `explained_share` (1 - sum of squares within / in all), `silhouette` and `calinski_harabasz` (high is good),
-        `davies_bouldin` (low), `ari` and `nmi` with the first method, `n_payment`, `n_balanced`, `n_recipient`, `not_separable`.
-    """
-    rows, first = {}, None
-    for number, method in enumerate(methods):
-        model = _quiet(number)(indicators, method=method, counts=(), **options)
-        zone = model.zones["zone"].to_numpy()
-        first = zone if first is None else first
-        known = zone != MISSING
-        quality = {name: model.quality[name] for name in ("explained_share", "silhouette", "davies_bouldin", "calinski_harabasz")}
-        counts = {f"n_{name}": int((zone == name).sum()) for name in ZONES}
-        rows[method] = {**quality, **agreement(first[known], zone[known]), **counts, "not_separable": model.quality["not_separable"]}
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("method")
