@@ -65,3 +65,12 @@ def test_every_form_of_the_revision_is_shown_on_these_data(published):
     assert properties.index[properties["sums_to_zero"]].tolist() == ["redistributed", "duty_endowment", "relative_share"]
     direction = published.table("direction_by_form").query("year == 2017").set_index(["form", "province"])["net_compensation"]
     assert direction["duty_endowment", "北京市"] > 0 > direction["none", "河北省"]
+
+
+def test_direction_under_each_preset(published):
+    table = published.table("direction_by_preset").query("year == 2017 and level == 'province'").set_index(["preset", "name"])
+    assert set(table.index.get_level_values("preset")) == {"published", "recommended"}
+    net = table["net_compensation"]
+    # `recommended` on all 194 units at 70 yuan: the amounts at 62.36 yuan scaled, Beijing and Tianjin paying Hebei.
+    assert net["recommended", "河北省"] == pytest.approx(18.15e8 * 70 / 62.36, rel=0.01)
+    assert net["recommended", "北京市"] < 0 and net["recommended", "天津市"] < 0 and net["published", "河北省"] < 0

@@ -20,6 +20,7 @@ from carbonshed.compensation.feasibility import cap_gap, feasibility_problems
 from carbonshed.compensation.flows import compensation_flow, flow_prices, flow_summary
 from carbonshed.compensation.form_properties import form_properties
 from carbonshed.compensation.panel import INSTITUTIONS
+from carbonshed.compensation.presets import PRESETS
 from carbonshed.compensation.price import Price
 from carbonshed.compensation.priority import balance, balance_summary, compensation_priority, priority_stability
 from carbonshed.compensation.responsibility import compare_responsibility, responsible_account
@@ -27,7 +28,7 @@ from carbonshed.compensation.revise import FORMS, revise_account
 from carbonshed.readers.cost_matrix import cost_matrix
 from carbonshed.study.frames import by_year
 from carbonshed.study.pipeline import Context, StepOutput
-from carbonshed.study.settings import compensation_settings, price_path
+from carbonshed.study.settings import compensation_settings, preset_settings, price_path
 
 
 def compensated_counties(context: Context) -> gpd.GeoDataFrame:
@@ -66,6 +67,7 @@ def compensation_step(context: Context) -> StepOutput:
             "direction": _direction(ranked),
             "revision_properties": _properties_of_all_forms(counties, chosen),
             "direction_by_form": _direction_of_all_forms(counties, prices, chosen),
+            "direction_by_preset": _direction_of_presets(context, prices),
         }
     )
     if len(spec.study.years) > 1:
@@ -149,6 +151,23 @@ def _direction_of_all_forms(counties: pd.DataFrame, prices: dict[int, Price], ch
         return compensation_direction(_amounts(counties, prices, settings), by="province")
 
     return _under_all_forms(counties, chosen, by_province)
+
+
+def _direction_of_presets(context: Context, prices: dict[int, Price]) -> pd.DataFrame:
+    """Net payers and recipients by province and city under each preset that the data allow, at the prices of the run."""
+    accounts = context.tables["accounts_county"]
+    accounts = accounts[~accounts.index.isin(context.spec.compensation.leave_out)].sort_values("year", kind="stable")
+    parts = []
+    for name in PRESETS if {"gdp_yuan", "population"} <= set(accounts) else ():
+        chosen = preset_settings(name)
+        if chosen["district_mode"] != "separate" and "is_district" not in accounts:
+            continue
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DataWarning)  # said for the settings of the run
+            counties = apply_district_mode(accounts, district_mode=chosen["district_mode"])
+            amounts = _amounts(pd.DataFrame(counties.drop(columns="geometry")), prices, chosen)
+            parts.append(_direction(amounts).assign(preset=name, chosen=name == context.spec.compensation.preset))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"preset": [], "level": [], "name": [], "year": []})
 
 
 def _direction(ranked: pd.DataFrame) -> pd.DataFrame:

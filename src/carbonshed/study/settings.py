@@ -19,9 +19,15 @@ PRESET_ONLY = ("name", "purpose", "price", "flow_cost", "flow_solver", "payer_or
 NEEDED_COLUMN = {"exclude": ["is_district"], "merge_by_city": ["is_district", "city"], "separate": []}
 
 
+def preset_settings(name: str) -> dict[str, Any]:
+    """What a preset sets of the revision, the amounts and the districts."""
+    chosen = {key: value for key, value in vars(preset(name)).items() if key not in PRESET_ONLY}
+    return {**chosen, "weights": None if chosen["weights"] is None else dict(chosen["weights"])}
+
+
 def compensation_settings(spec: Spec) -> dict[str, Any]:
     """The preset with the study's own keys over it."""
-    base = {key: value for key, value in vars(preset(spec.compensation.preset)).items() if key not in PRESET_ONLY}
+    base = preset_settings(spec.compensation.preset)
     own = spec.compensation.model_dump(
         exclude={"preset", "price", "leave_out", "flow_cost", "flow_solver", "responsibility", "beta"}, exclude_none=True
     )
