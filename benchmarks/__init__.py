@@ -1,0 +1,1 @@
+"""Benchmarks: one script a subject, each against its peer; see `harness`."""
