@@ -47,3 +47,84 @@ class Quoted:
 class Row:
     """One row of the table; `at_least_times` and `at_most_s` are the goal, either or both.
 
+    Memory is the peak while ours ran, the interpreter and the input included.
+    """
+
+    work: str
+    size: str
+    ours: Measured
+    peer: str
+    theirs: Measured | Quoted | None
+    equality: str
+    at_least_times: float | None = None
+    at_most_s: float | None = None
+    note: str = ""
+
+    def as_record(self) -> dict[str, Any]:
+        """The row as plain words and numbers, with the ratio and whether the goal is met."""
+        peer_s = None if self.theirs is None else self.theirs.seconds
+        ratio = None if peer_s is None else peer_s / self.ours.seconds
+        fast = self.at_most_s is None or self.ours.seconds <= self.at_most_s
+        ahead = self.at_least_times is None or (ratio is not None and ratio >= self.at_least_times)
+        parts = [f">= {self.at_least_times:g}x"] if self.at_least_times is not None else []
+        parts += [f"<= {self.at_most_s:g} s"] if self.at_most_s is not None else []
+        return {
+            "work": self.work,
+            "size": self.size,
+            "ours_s": self.ours.seconds,
+            "peer": self.peer,
+            "peer_s": peer_s,
+            "peer_quoted": isinstance(self.theirs, Quoted),
+            "ratio": ratio,
+            "goal": ", ".join(parts),
+            "met": (fast and ahead) if parts else None,
+            "memory_mb": self.ours.memory_mb,
+            "equality": self.equality,
+            "note": self.note,
+        }
+
+
+def measure(call: Callable[[], Any], *, repeat: int = 3, warm: bool = True) -> Measured:
+    """Time `call` by the clock: the best of `repeat` runs, after one that is not counted (it compiles, fills caches) if `warm`."""
+    if warm:
+        call()
+    gc.collect()
+    _reset_peak()
+    best, result = float("inf"), None
+    for _ in range(repeat):
+        begin = time.perf_counter()
+        result = call()
+        best = min(best, time.perf_counter() - begin)
+    return Measured(result, best, _peak_mb())
+
+
+def quoted(peer: str, seconds: float) -> tuple[str, Quoted]:
+    """A peer that is not run here (its licence, or it cannot be installed), by its published figure; marked as quoted."""
+    return peer, Quoted(seconds)
+
+
+def equal(what: str, ours: Any, theirs: Any) -> str:
+    """Assert that two arrays are equal to the last bit (NaN equals NaN); the words for the column *equality*."""
+    np.testing.assert_array_equal(np.asarray(ours), np.asarray(theirs), err_msg=what)
+    return f"{what} equal"
+
+
+def close(what: str, ours: Any, theirs: Any, *, rtol: float, atol: float = 0.0) -> str:
+    """Assert that two arrays agree to a relative (and an absolute) difference; the words for the column *equality*."""
+    np.testing.assert_allclose(np.asarray(ours), np.asarray(theirs), rtol=rtol, atol=atol, err_msg=what)
+    return f"{what} within {rtol:g} relative" + (f" or {atol:g}" if atol else "")
+
+
+def _reset_peak() -> None:
+    """Start the high-water mark of resident memory anew (Linux); elsewhere the mark is not known."""
+    clear = Path("/proc/self/clear_refs")
+    if clear.exists():
+        clear.write_text("5")
+
+
+def _peak_mb() -> float:
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return float("nan")
+    line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
