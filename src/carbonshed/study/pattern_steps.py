@@ -27,6 +27,7 @@ from carbonshed.zoning.contiguity import contiguous_zones
 from carbonshed.zoning.indicators import zoning_indicators
 from carbonshed.zoning.model import ZoneModel
 from carbonshed.zoning.policy import policy_lines
+from carbonshed.zoning.som_table import som_nodes
 from carbonshed.zoning.validate import zone_summary, zone_transitions
 
 CARBON = ("carbon_source", "carbon_sink", "net_carbon_emission")
@@ -114,6 +115,8 @@ def zones_step(context: Context) -> StepOutput:
     lines = policy_lines(zones)
     zones[lines.columns] = lines
     output = StepOutput(tables={"zones": zones, "zone_summary": summary, "zone_naming": model.naming, "choice_of_k": model.choice_of_k})
+    if model.clusterer.som is not None:
+        output.tables["som_nodes"] = som_nodes(model)
     if len(spec.study.years) > 1:
         output.tables["zone_transitions"] = zone_transitions(zones, accounts)
     for quantity in CARBON:
@@ -165,6 +168,8 @@ def _local(rows: pd.DataFrame, values: pd.Series, quantity: str, year: int, neig
     moran = local_moran(values, row_standardise(neighbours), seed=seed)
     hot = getis_ord(values, neighbours, star=True, seed=seed)
     table = moran.join(hot[["gi_star_z", "gi_star_p", "gi_star_class", "gi_star_class_fdr"]])
+    table["standard_value"] = (values - values.mean()) / values.std(ddof=0)
+    table["spatial_lag"] = table["local_moran_i"] / table["standard_value"].where(table["standard_value"] != 0)
     table.insert(0, "year", year)
     table.insert(1, "quantity", quantity)
     table.index.name = "unit_id"
