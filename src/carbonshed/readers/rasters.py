@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +21,9 @@ from rasterio.enums import ColorInterp
 from rasterio.windows import Window
 
 from carbonshed.checks import InputError, Problem, examples, refuse
+from carbonshed.readers.foreign_files import check_file, reading
 from carbonshed.spatial.crs import FloatArray, as_crs, mover
+from carbonshed.spatial.in_order import in_order
 from carbonshed.spatial.project import Geometries, project
 
 Bands = Literal["by_description", "sum"] | Mapping[int, int] | None
@@ -30,6 +34,21 @@ EDGE_PIXELS = 1e-4
 
 LOOK = 512
 """Most rows and columns of a first look; of a larger window every n-th pixel is taken."""
+
+PIXELS_AT_ONCE = 8_000_000
+"""Pixels of a strip of a categorical raster: what a thread holds of it at one time."""
+
+TALL = 4
+"""A tile this many times as tall as a strip should be is cut; it is then decoded more than once."""
+
+DECODED_BYTES = 64 * 2**20
+"""What GDAL may keep of decoded tiles: each is read once, so that more is only in the way."""
+
+PIXELS_PER_BYTE = 100_000
+MAX_TILE = 2**28
+"""A GeoTIFF packs at most about 20,000 pixels in a byte; what says it holds more than this is damaged, and would be read for hours."""
+
+DAMAGED = "The file is damaged: get it again."
 
 COLOURS = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
 
@@ -46,7 +65,7 @@ class Layer:
     def read(self, window: Window, step: int = 1) -> FloatArray:
         """Sum of the bands in a window in float64, scale and offset of the file applied; NaN where a band holds no data."""
         shape = None if step == 1 else (len(self.bands), max(int(window.height) // step, 1), max(int(window.width) // step, 1))
-        raw = self.dataset.read(list(self.bands), window=window, masked=True, out_shape=shape)
+        raw = read_pixels(self.dataset, list(self.bands), window=window, masked=True, out_shape=shape)
         scale = np.array([self.dataset.scales[k - 1] for k in self.bands])[:, None, None]
         offset = np.array([self.dataset.offsets[k - 1] for k in self.bands])[:, None, None]
         values: FloatArray = (raw.astype(np.float64) * scale + offset).filled(np.nan).sum(axis=0)
@@ -92,14 +111,121 @@ def pixel_count(path: str | Path) -> int:
         return int(dataset.width) * int(dataset.height)
 
 
+def read_pixels(dataset: Any, bands: int | list[int], **options: Any) -> Any:
+    """Pixels of an open raster, with the options of its `read`; what is damaged or truncated is refused by the name of its file."""
+    with reading(dataset.name, expected="a raster whose pixels can be read", fix=DAMAGED, code="damaged_raster"):
+        return dataset.read(bands, **options)
+
+
+def check_size(dataset: Any, path: Path) -> None:
+    """Refuse a raster that cannot be what it says: more pixels or larger tiles than its bytes can hold, a transform that is none.
+
+    Raises
+    ------
+    InputError
+        ``raster_size``, ``raster_transform``.
+    """
+    pixels, tile = int(dataset.width) * int(dataset.height), int(np.prod(dataset.block_shapes[0]))
+    held = path.stat().st_size * PIXELS_PER_BYTE if dataset.driver == "GTiff" else pixels
+    if pixels > max(held, PIXELS_AT_ONCE) or tile > MAX_TILE:
+        got = f"{dataset.width:,} x {dataset.height:,} pixels in tiles of {tile:,} from {path.stat().st_size:,} bytes"
+        raise refuse("raster_size", expected="as many pixels as its bytes can hold", got=got, where=str(path), fix=DAMAGED)
+    numbers = np.array(tuple(dataset.transform)[:6])
+    if not np.isfinite(numbers).all() or not abs(dataset.transform.determinant) > 0:
+        got = ", ".join(f"{number:g}" for number in numbers)
+        raise refuse("raster_transform", expected="pixels with an area", got=got, where=str(path), fix=DAMAGED)
+
+
+class Handles:
+    """Open rasters, a handle of its own for each thread that asks: GDAL's must not be shared. Closed together on leaving."""
+
+    def __init__(self) -> None:
+        self._own = threading.local()
+        self._opened: list[Any] = []
+        self._cache = rasterio.Env(GDAL_CACHEMAX=DECODED_BYTES)  # of the process, until it is left
+
+    def __enter__(self) -> Handles:
+        self._cache.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for dataset in self._opened:
+            dataset.close()
+        self._cache.__exit__()
+
+    def __call__(self, path: str | Path) -> Any:
+        """Handle of a raster for the thread that asks."""
+        held: dict[str, Any] = self._own.__dict__.setdefault("held", {})
+        if str(path) not in held:
+            held[str(path)] = rasterio.open(path)
+            self._opened.append(held[str(path)])
+        return held[str(path)]
+
+
+def strip_rows(dataset: Any, window: Window | None = None, *, pixels: int = PIXELS_AT_ONCE) -> list[tuple[int, int]]:
+    """First row and the row after the last of each strip of a window, in order: whole tiles high where tiles are not too tall.
+
+    The lines between strips depend on the file and `pixels` alone, never on threads or on where the window begins.
+
+    Parameters
+    ----------
+    dataset : rasterio dataset
+        Open.
+    window : Window, optional
+        Rows and columns wanted; all without it.
+    pixels : int
+        About as many to a strip, at least one row.
+    """
+    begin, n_rows, n_columns = 0, int(dataset.height), int(dataset.width)
+    if window is not None:
+        begin, n_rows, n_columns = int(window.row_off), int(window.height), int(window.width)
+    tile = int(dataset.block_shapes[0][0])
+    rows = max(pixels // n_columns, 1)
+    height = max(rows // tile, 1) * tile if tile <= TALL * rows else rows
+    end = begin + n_rows
+    lines = [begin, *range((begin // height + 1) * height, end, height), end]
+    return list(pairwise(lines))
+
+
+def strips(
+    path: str | Path, band: int = 1, *, window: Window | None = None, pixels: int = PIXELS_AT_ONCE, threads: int | None = None
+) -> Iterator[tuple[int, NDArray[Any]]]:
+    """A band strip by strip from the top, decoded ahead in threads: first row of each strip in the file, and its pixels.
+
+    Parameters
+    ----------
+    path : str or Path
+    band : int
+        From 1.
+    window : Window, optional
+        Rows and columns wanted; all without it.
+    pixels : int
+        About as many to a strip, see `strip_rows`.
+    threads : int, optional
+        See `carbonshed.spatial.in_order.in_order`: memory is ``2 threads`` strips; order and strips are the same for any number.
+    """
+    with Handles() as handles:
+        dataset = handles(path)
+        left, width = (0, int(dataset.width)) if window is None else (int(window.col_off), int(window.width))
+
+        def read(rows: tuple[int, int]) -> tuple[int, NDArray[Any]]:
+            return rows[0], read_pixels(handles(path), band, window=Window(left, rows[0], width, rows[1] - rows[0]))
+
+        yield from in_order(read, strip_rows(dataset, window, pixels=pixels), threads=threads)
+
+
+def open_file(stack: ExitStack, path: Path) -> Any:
+    """Open a raster until `stack` closes; no file, what GDAL cannot read, and a size or transform that cannot be are refused."""
+    check_file(path, expected="a raster")
+    with reading(path, expected="a raster that GDAL reads", fix="Check the file.", code="not_a_raster"):
+        dataset = stack.enter_context(rasterio.open(path))
+        check_size(dataset, path)
+    return dataset
+
+
 def open_raster(stack: ExitStack, path: Path) -> Any:
     """Open a raster until `stack` closes; no file, what GDAL cannot read, and a raster without a CRS are refused."""
-    if not path.is_file():
-        raise refuse("no_file", expected="a raster", got="no file", where=str(path), fix="Check the path.")
-    try:
-        dataset = stack.enter_context(rasterio.open(path))
-    except rasterio.errors.RasterioIOError as error:
-        raise refuse("not_a_raster", expected="a raster that GDAL reads", got=str(error), where=str(path), fix="Check the file.") from error
+    dataset = open_file(stack, path)
     if dataset.crs is None:
         fix = "Write it into the file (gdal_edit -a_srs); it is not guessed."
         raise refuse("no_crs", expected="a raster with a CRS", got="none", where=str(path), fix=fix)
