@@ -6,15 +6,59 @@ meets one raises `InputError`, and ``carbonshed check`` collects all of them bef
 
 from __future__ import annotations
 
+import json
+import unicodedata
 import warnings
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from typing import Literal
 
 Severity = Literal["error", "warning"]
 
 MAX_EXAMPLES = 5
+MAX_EXAMPLE = 120
+MAX_MESSAGE = 2000
+"""Most characters of one example, and of one part of a message."""
+
+MAX_COMPARED = 200
+"""Names longer than this are not compared for likeness, which takes the square of the length."""
+
+HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
+"""Unicode categories that a terminal obeys instead of showing: controls, marks of direction, lone surrogates, line separators."""
+
+JOINERS = "\u200c\u200d"
+"""Hold letters and emoji together; they are left."""
+
+
+def visible(text: str, *, keep: str = "") -> str:
+    r"""The text with every character that a terminal would obey shown by its code; a hostile name cannot fake or hide a line.
+
+    Parameters
+    ----------
+    text : str
+    keep : str
+        Characters left as they are, e.g. line ends between sentences of our own.
+
+    Examples
+    --------
+    >>> print(visible("a\x1b[2Jb\u202ec"))
+    a\u001b[2Jb\u202ec
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    left = {*keep, *JOINERS}
+    return "".join(json.dumps(letter)[1:-1] if letter not in left and unicodedata.category(letter) in HIDDEN else letter for letter in text)
+
+
+def shortened(text: str, limit: int = MAX_EXAMPLE) -> str:
+    """At most `limit` characters of a text; how many were left off is said.
+
+    >>> shortened("abcdefgh", 3)
+    'abc... (8 characters)'
+    """
+    return text if len(text) <= limit else f"{text[:limit]}... ({len(text)} characters)"
 
 
 def examples(values: Iterable[object], limit: int = MAX_EXAMPLES) -> str:
@@ -23,7 +67,7 @@ def examples(values: Iterable[object], limit: int = MAX_EXAMPLES) -> str:
     >>> examples([1, 2, 3, 4, 5, 6, 7])
     '1, 2, 3, 4, 5 and 2 more'
     """
-    shown = [str(value) for value in values]
+    shown = [shortened(str(value)) for value in values]
     rest = len(shown) - limit
     text = ", ".join(shown[:limit])
     return f"{text} and {rest} more" if rest > 0 else text
@@ -31,7 +75,9 @@ def examples(values: Iterable[object], limit: int = MAX_EXAMPLES) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name closest to `name`, or None where nothing is close."""
-    found = get_close_matches(str(name), [str(item) for item in known], n=1, cutoff=0.5)
+    if len(str(name)) > MAX_COMPARED:
+        return None
+    found = get_close_matches(str(name), [text for item in known if len(text := str(item)) <= MAX_COMPARED], n=1, cutoff=0.5)
     return found[0] if found else None
 
 
@@ -56,8 +102,21 @@ class Problem:
     fix: str
     severity: Severity = "error"
 
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            text = getattr(self, each.name)
+            object.__setattr__(self, each.name, shortened(visible(text), MAX_MESSAGE))
+
     def __str__(self) -> str:
         return f"{self.where}: expected {self.expected}; got {self.got}. {self.fix}"
+
+    def names(self, file: str) -> bool:
+        """Whether the message gives the name of this file."""
+        return visible(file) in str(self)
+
+    def within(self, file: str) -> Problem:
+        """The same problem, in this file."""
+        return replace(self, where=f"{file}, {self.where}" if self.where else file)
 
     def as_dict(self) -> dict[str, str]:
         """The problem as plain data, for ``--json``."""
@@ -83,6 +142,10 @@ class InputError(CarbonshedError, ValueError):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
+class FolderError(InputError):
+    """A folder cannot be written, or another run is writing it; nothing in it was changed."""
+
+
 class ConservationError(CarbonshedError):
     """A total changed in a transfer that must keep it."""
 
@@ -96,9 +159,20 @@ def refuse(code: str, *, expected: str, got: str, where: str, fix: str) -> Input
     return InputError(Problem(code, expected, got, where, fix))
 
 
+@contextmanager
+def in_file(name: str) -> Iterator[None]:
+    """Every problem raised inside the block names this file."""
+    try:
+        yield
+    except InputError as error:
+        if all(problem.names(name) for problem in error.problems):
+            raise
+        raise InputError([problem if problem.names(name) else problem.within(name) for problem in error.problems]) from error
+
+
 def warn(message: str) -> None:
     """Warn with `DataWarning`; the pipeline records these in the manifest and the report."""
-    warnings.warn(message, DataWarning, stacklevel=3)
+    warnings.warn(visible(message), DataWarning, stacklevel=3)
 
 
 def choose(value: str, options: Iterable[str], *, where: str) -> str:

@@ -169,7 +169,7 @@ def test_any_mapping_keeps_area(mapping: dict[int, str]) -> None:
     ("legend", "why"),
     [
         ("clcdd", "Did you mean 'clcd'"),
-        ("nowhere.toml", "nothing at"),
+        ("nowhere.toml", "no file"),
         ({1: "woods"}, "woods"),
         ({1: "forrest"}, "Did you mean 'forest'"),
         ({1.5: "forest"}, "whole numbers"),

@@ -106,7 +106,7 @@ def test_one_sheet_or_its_name(tmp_path: Path) -> None:
         ("a,b\n1,2\n1,2,3\n", "t.csv", "3 cells in line 3"),
         ("a,b\n1\n", "t.csv", "1 cells in line 2"),
         ("a,b\n", "t.csv", "no row"),
-        ("", "t.csv", "no row"),
+        ("", "t.csv", "an empty file"),
         ("a,b\n1,2\n", "t.xls", "Save it as CSV"),
         ("no workbook", "t.xlsx", "an Excel workbook"),
     ],

@@ -5,9 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 import geopandas as gpd
+import numpy as np
 import pyogrio
+import shapely
+from pyproj import CRS
 
 from carbonshed.checks import choose, examples, refuse, warn
+from carbonshed.readers.foreign_files import check_file, check_unpacked_size, reading
+
+FIX = "Convert it to GeoPackage, or get the file again."
+MAX_DEGREES = (360.0, 90.0)
+MAX_METRES = 1e8
+"""Largest coordinates, in longitude and latitude and in a projected CRS: twice round the Earth."""
+
+AWAY = 30.0
+"""Polygons that lie further than this from the area a CRS is made for are not in that CRS [degrees]."""
 
 UNDECLARED = "ISO-8859-1"
 """What GDAL takes a shapefile for that does not say its encoding."""
@@ -32,8 +44,9 @@ def read_boundaries(path: str | Path, layer: str | None = None, *, encoding: str
     Raises
     ------
     InputError
-        No such file; not a vector file; several layers and none named; no CRS; no rows; a row without geometry or with one that is
-        no polygon; text in none of the encodings.
+        No such file; not a vector file, or a damaged one; several layers and none named; no CRS; no rows; a row without geometry or with
+        one that is no polygon; coordinates that its CRS cannot hold (infinite, swapped, far from where it is used); text in none of the
+        encodings.
 
     Warns
     -----
@@ -41,10 +54,12 @@ def read_boundaries(path: str | Path, layer: str | None = None, *, encoding: str
         A shapefile was read as GB18030.
     """
     file = Path(path)
-    if not file.exists():
-        raise refuse("no_file", expected="a vector file", got="nothing there", where=str(file), fix="Check the path.")
+    if not (file.suffix.lower() == ".gdb" and file.is_dir()):
+        check_file(file, expected="a vector file")
+        check_unpacked_size(file)
     chosen = _layer(file, layer)
-    frame = _read(file, chosen, encoding)
+    with reading(file, expected="a vector file", fix=FIX, code="not_vector"):
+        frame = _read(file, chosen, encoding)
     where = f"{file.name}, layer {chosen}"
     if not isinstance(frame, gpd.GeoDataFrame) or frame.empty:
         raise refuse("no_rows", expected="polygons", got="no row with geometry", where=where, fix="Check the layer.")
@@ -59,15 +74,39 @@ def read_boundaries(path: str | Path, layer: str | None = None, *, encoding: str
     if other.any():
         kinds = examples(frame.geom_type[other].unique())
         raise refuse("not_polygons", expected="polygons", got=kinds, where=where, fix="Give the layer of areas, not of lines or points.")
+    with reading(file, expected="polygons in a CRS that PROJ knows", fix="Check the CRS of the file.", code="bad_crs"):
+        _check_coordinates(frame, CRS.from_user_input(frame.crs), where)
     return frame
+
+
+def _check_coordinates(frame: gpd.GeoDataFrame, crs: CRS, where: str) -> None:
+    """Coordinates must be finite, within what the CRS can hold, and near where the CRS is used; swapped axes are named as such."""
+    bounds = shapely.bounds(np.asarray(frame.geometry.array, dtype=object))
+    x_max, y_max = MAX_DEGREES if crs.is_geographic else (MAX_METRES, MAX_METRES)
+    largest = np.column_stack([np.abs(bounds[:, [0, 2]]).max(axis=1), np.abs(bounds[:, [1, 3]]).max(axis=1)])
+    wrong = ~((largest[:, 0] <= x_max) & (largest[:, 1] <= y_max))
+    if wrong.any():
+        got = examples(f"row {row}: {', '.join(f'{v:g}' for v in bounds[place])}" for place, row in enumerate(frame.index) if wrong[place])
+        swapped = bool((largest[:, 0] <= y_max).all() and (largest[:, 1] <= x_max).all())
+        fix = "The axes are swapped: x is the longitude." if swapped else "Check the geometry and the CRS of the file."
+        raise refuse("coordinates", expected=f"coordinates up to {x_max:g}, {y_max:g} in {crs.name}", got=got, where=where, fix=fix)
+    home = crs.area_of_use
+    if crs.is_geographic or home is None:
+        return
+    west, south, east, north = frame.geometry.to_crs("EPSG:4326").total_bounds
+    across = 0.0 if home.west > home.east else max(home.west - east, west - home.east)
+    away = max(across, home.south - north, south - home.north)
+    if not away <= AWAY:
+        got = f"polygons at longitude {west:.4g} to {east:.4g}, latitude {south:.4g} to {north:.4g}"
+        expected = f"polygons where {crs.name} is used ({home.west:g} to {home.east:g}, {home.south:g} to {home.north:g})"
+        fix = "Check the CRS of the file, and whether its axes are swapped."
+        raise refuse("coordinates", expected=expected, got=got, where=where, fix=fix)
 
 
 def _layer(file: Path, layer: str | None) -> str:
     """The layer to read; several are listed, never chosen from."""
-    try:
+    with reading(file, expected="a vector file", fix=FIX, code="not_vector"):
         layers = [str(name) for name, kind in pyogrio.list_layers(file) if kind is not None]
-    except pyogrio.errors.DataSourceError as error:
-        raise refuse("not_vector", expected="a vector file", got=str(error), where=str(file), fix="Convert it to GeoPackage.") from error
     if layer is not None:
         return choose(layer, layers, where=f"{file.name}: layer")
     if len(layers) != 1:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
 from carbonshed.checks import refuse
+from carbonshed.readers.foreign_files import read_toml
 
 
 def coefficients_from_toml(path: str | Path) -> dict[str, Any]:
@@ -29,10 +29,9 @@ def coefficients_from_toml(path: str | Path) -> dict[str, Any]:
         No such file, or not TOML in UTF-8.
     """
     file = Path(path)
-    if not file.is_file():
-        raise refuse("no_file", expected="a coefficient TOML", got="no file", where=str(file), fix="Check the path, or use a named set.")
-    try:
-        content = tomllib.loads(file.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise refuse("not_toml", expected="TOML in UTF-8", got=str(error), where=str(file), fix="Mend the line named.") from error
+    content = read_toml(file, expected="a coefficient TOML in UTF-8")
+    rows = content.get("coefficient", [])
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        fix = "Write each row under a head [[coefficient]] of its own."
+        raise refuse("not_rows", expected="tables [[coefficient]]", got="another value", where=str(file), fix=fix)
     return {"name": file.stem, **content}

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carbonshed.checks import InputError, Problem, choose, examples, nearest, refuse
+from carbonshed.readers.foreign_files import read_toml, reading
 
 CLASSES = ("cropland", "forest", "grassland", "shrub", "water", "wetland", "built_up", "bare")
 """The canonical land classes; `shrub` appears only where it is split from `grassland`."""
@@ -26,6 +27,7 @@ PRODUCTS = ("clcd", "cnlucd", "globeland30", "worldcover", "cci", "mcd12q1", "mc
 NODATA = "nodata"
 
 SHARE_TOLERANCE = 1e-9
+LARGEST_CODE = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -132,21 +134,13 @@ def read_legend(
         content = dict(legend) if "class" in legend else {"class": _rows_of_mapping(legend), "nodata": _nodata_of_mapping(legend)}
         return _build(content, chosen, split_shrub, where="legend")
     if str(legend).endswith(".toml"):
-        return _build(_read_toml(Path(legend)), chosen, split_shrub, where=str(legend))
+        with reading(legend, expected="a legend", fix="Give rows [[class]] with code and canonical.", code="bad_legend"):
+            return _build(read_toml(legend, expected="a legend (TOML in UTF-8)"), chosen, split_shrub, where=str(legend))
     name = str(legend).lower()
     if name not in PRODUCTS:
         raise _unknown_product(str(legend))
     text = resources.files("carbonshed").joinpath(f"data/legends/{name}.toml").read_text(encoding="utf-8")
     return _build(tomllib.loads(text), chosen, split_shrub, where=f"legend {name}")
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise refuse("no_file", expected="a legend (TOML)", got=f"nothing at {path}", where="legend", fix="Check the path.") from error
-    except tomllib.TOMLDecodeError as error:
-        raise refuse("bad_toml", expected="a TOML file", got=str(error), where=str(path), fix="Correct the file.") from error
 
 
 def _unknown_product(name: str) -> InputError:
@@ -229,7 +223,7 @@ def _codes(values: list[Any], where: str, problems: list[Problem]) -> list[int]:
     codes = []
     for value in values:
         text = str(value)
-        if isinstance(value, bool) or not text.lstrip("-").isdigit():
+        if isinstance(value, bool) or not text.isascii() or not text.removeprefix("-").isdigit() or abs(int(text)) > LARGEST_CODE:
             problems.append(Problem("bad_code", "whole numbers as codes", repr(value), where, "Correct the code."))
         else:
             codes.append(int(text))

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import re
+from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
-from zipfile import BadZipFile
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
-from carbonshed.checks import choose, examples, refuse, warn
+from carbonshed.checks import InputError, choose, examples, refuse, warn
+from carbonshed.readers.foreign_files import check_file, check_unpacked_size, reading
 
 DELIMITERS = ",;\t"
 RARE_LETTERS = re.compile("[\u0250-\u036f\u0500-\u07ff]")
 """Letters that two bytes of GBK give when they happen to be valid UTF-8 (原煤 reads as Cyrillic), and that few tables hold."""
+
+MAX_TABLE_BYTES = 2**30
+MAX_COLUMNS = 2_000
+MAX_CELLS = 100_000_000
+MAX_SHEET_ROWS = 1_048_576
+"""What a table may hold, checked before and while it is read; the last is Excel's own limit."""
 
 BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
@@ -41,17 +51,18 @@ def read_raw_table(path: str | Path, *, encoding: str | None = None, sheet: str 
     Raises
     ------
     InputError
-        No file; an unknown kind; bytes that are text in none of the encodings; a row longer or shorter than the header; several sheets
-        and none named.
+        No file; an unknown kind; a file of another kind under the name, or a damaged one; more than 2,000 columns, 10^8 cells or 2^30
+        bytes; bytes that are text in none of the encodings; a row longer or shorter than the header; several sheets and none named.
 
     Warns
     -----
     DataWarning
         A CSV was read as GB18030.
     """
-    file = Path(path)
-    if not file.is_file():
-        raise refuse("no_file", expected="a table", got="no file", where=str(file), fix="Check the path.")
+    file = check_file(path, expected="a table")
+    size = file.stat().st_size
+    if size > MAX_TABLE_BYTES:
+        raise _too_large(file, f"{size:,} bytes", f"at most {MAX_TABLE_BYTES:,} bytes")
     kind = file.suffix.lower()
     if kind in (".csv", ".txt", ".tsv"):
         table = _read_csv(file, encoding)
@@ -67,6 +78,21 @@ def read_raw_table(path: str | Path, *, encoding: str | None = None, sheet: str 
     if text.empty:
         raise refuse("empty_table", expected="a header and at least one row", got="no row", where=str(file), fix="Check the file.")
     return text
+
+
+def _too_large(file: Path, got: str, expected: str) -> InputError:
+    fix = "Check the file; keep the columns and years that are used."
+    return refuse("table_too_large", expected=f"a table of {expected}", got=got, where=str(file), fix=fix)
+
+
+def _check_width(file: Path, columns: int) -> None:
+    if columns > MAX_COLUMNS:
+        raise _too_large(file, f"{columns:,} columns", f"at most {MAX_COLUMNS:,} columns")
+
+
+def _check_cells(file: Path, rows: int, columns: int) -> None:
+    if rows * columns > MAX_CELLS:
+        raise _too_large(file, f"{rows:,} rows of {columns:,} cells or more", f"at most {MAX_CELLS:,} cells")
 
 
 def decode(data: bytes, *, encoding: str | None = None, where: str) -> str:
@@ -109,14 +135,30 @@ def _numbered(headers: list[str]) -> list[str]:
     return [f"{each} ({count})" if (count := headers[: place + 1].count(each)) > 1 else each for place, each in enumerate(headers)]
 
 
+def _csv_rows(reader: Iterator[list[str]], file: Path) -> Iterator[list[str]]:
+    """Rows of a CSV as they come; NUL bytes and endless cells are refused by line."""
+    while True:
+        try:
+            yield next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            line = getattr(reader, "line_num", 0)
+            fix = "Mend the line (an open quote swallows all that follows), or save the table again as CSV in UTF-8."
+            raise refuse("bad_csv", expected="rows of cells", got=f"{error}, in line {line}", where=str(file), fix=fix) from error
+
+
 def _read_csv(file: Path, encoding: str | None) -> pd.DataFrame:
     """Rows of a CSV, indexed by line; a row that is longer or shorter than the header is refused, never shifted."""
     text = decode(file.read_bytes(), encoding=encoding, where=str(file)).lstrip("\ufeff")
-    delimiter = max(DELIMITERS, key=text.partition("\n")[0].count)
-    reader = csv.reader(StringIO(text, newline=""), delimiter=delimiter)
-    header = next(reader, [])
+    first = text[: text.find("\n") + 1] or text
+    delimiter = max(DELIMITERS, key=first.count)
+    _check_width(file, first.count(delimiter) + 1)
+    reader = csv.reader(StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    cells = _csv_rows(reader, file)
+    header = next(cells, [])
     rows, lines = [], []
-    for row in reader:
+    for row in cells:
         if not any(cell.strip() for cell in row):
             continue
         if len(row) < len(header) or any(cell.strip() for cell in row[len(header) :]):
@@ -125,37 +167,65 @@ def _read_csv(file: Path, encoding: str | None) -> pd.DataFrame:
             raise refuse("ragged_row", expected=f"{len(header)} cells a line, as in the header", got=got, where=str(file), fix=fix)
         rows.append(row[: len(header)])
         lines.append(reader.line_num)
+        _check_cells(file, len(rows), len(header))
     return pd.DataFrame(rows, columns=pd.Index(header, dtype=object), index=lines, dtype=object)
 
 
 def _read_excel(file: Path, sheet: str | None) -> pd.DataFrame:
-    try:
-        book = pd.ExcelFile(file)
-    except ImportError as error:
+    if importlib.util.find_spec("openpyxl") is None:
         fix = 'Install it with: pip install "carbonshed[excel]", or save the sheet as CSV.'
-        raise refuse("no_openpyxl", expected="the package openpyxl", got="none", where=str(file), fix=fix) from error
-    except (ValueError, KeyError, BadZipFile) as error:
-        fix = "Save it again as .xlsx, or as CSV in UTF-8."
-        raise refuse("not_excel", expected="an Excel workbook", got=str(error), where=str(file), fix=fix) from error
-    with book:
-        names = [str(name) for name in book.sheet_names]
-        if sheet is None and len(names) > 1:
-            fix = "Name one sheet, or save it as a file of its own."
-            raise refuse("several_sheets", expected="one sheet", got=f"sheets {examples(names, 12)}", where=str(file), fix=fix)
-        chosen = choose(sheet, names, where=f"{file}: sheet") if sheet else names[0]
-        cells = pd.read_excel(book, sheet_name=chosen, header=None, dtype=object, keep_default_na=False)
-    if cells.empty:
+        raise refuse("no_openpyxl", expected="the package openpyxl", got="none", where=str(file), fix=fix)
+    import openpyxl
+
+    check_unpacked_size(file)
+    with reading(file, expected="an Excel workbook", fix="Save it again as .xlsx, or as CSV in UTF-8.", code="not_excel"):
+        book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
+        try:
+            names = [str(name) for name in book.sheetnames]
+            if sheet is None and len(names) != 1:
+                fix = "Name one sheet, or save it as a file of its own."
+                raise refuse("several_sheets", expected="one sheet", got=f"sheets {examples(names, 12)}", where=str(file), fix=fix)
+            chosen = choose(sheet, names, where=f"{file}: sheet") if sheet else names[0]
+            rows = _sheet_rows(book[chosen], file)
+        finally:
+            book.close()
+    if not rows:
         return pd.DataFrame()
-    table = cells.iloc[1:].map(_cell_text)
-    table.columns = pd.Index(cells.iloc[0].map(_cell_text), dtype=object)
+    width = max(len(row) for row in rows)
+    table = pd.DataFrame([row + [""] * (width - len(row)) for row in rows[1:]], dtype=object, columns=range(width))
+    table.columns = pd.Index(rows[0] + [""] * (width - len(rows[0])), dtype=object)
     return table.set_axis(range(2, len(table) + 2))
 
 
+def _sheet_rows(sheet: Any, file: Path) -> list[list[str]]:
+    """Cells of a sheet as text, without the empty cells and rows at its ends; an error of Excel (#DIV/0!) stays what it is."""
+    if not hasattr(sheet, "iter_rows"):
+        raise refuse("not_a_sheet", expected="a sheet of cells", got="a chart", where=str(file), fix="Name the sheet of the table.")
+    sheet.reset_dimensions()  # the size a sheet declares may be a lie
+    rows: list[list[str]] = []
+    for count, row in enumerate(sheet.iter_rows(values_only=True), start=1):
+        if count > MAX_SHEET_ROWS:
+            raise _too_large(file, f"a row {count:,} or later", f"at most {MAX_SHEET_ROWS:,} rows")
+        cells = list(map(_cell_text, row))
+        while cells and not cells[-1]:
+            cells.pop()
+        _check_width(file, len(cells))
+        _check_cells(file, count, len(cells))
+        rows.append(cells)
+    while rows and not rows[-1]:
+        rows.pop()
+    return rows
+
+
 def _read_parquet(file: Path) -> pd.DataFrame:
-    table = pd.read_parquet(file)
-    named = [name for name in table.index.names if name is not None]
-    table = table.reset_index(level=named) if named else table
-    table = pd.DataFrame(table.drop(columns="geometry", errors="ignore")).map(_cell_text)
+    with reading(file, expected="a parquet file", fix="Write it again, or save the table as CSV in UTF-8.", code="not_parquet"):
+        about = pq.read_metadata(file)
+        _check_width(file, about.num_columns)
+        _check_cells(file, about.num_rows, about.num_columns)
+        table = pd.read_parquet(file)
+        named = [name for name in table.index.names if name is not None]
+        table = table.reset_index(level=named) if named else table
+        table = pd.DataFrame(table.drop(columns="geometry", errors="ignore")).map(_cell_text)
     return table.set_axis(range(1, len(table) + 1))
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from carbonshed.checks import InputError, Problem, nearest
+from carbonshed.readers.foreign_files import missing_file, read_toml
 from carbonshed.study.carbon_config import AccountingSection, AllocatedTable, EmissionsSection
-from carbonshed.study.section import Positive, Section, Share, YearBands
+from carbonshed.study.section import Positive, Section, Share, Year, YearBands
 
 ZONING_SETS = ("budget", "nrca", "density")
 
@@ -19,7 +19,7 @@ class StudySection(Section):
     """``[study]``: what is studied, when, in which CRS, with which seed."""
 
     name: str
-    years: list[int] = Field(min_length=1)
+    years: list[Year] = Field(min_length=1)
     crs: str = "auto"
     seed: int = Field(default=0, ge=0)
     lang: Literal["zh", "en"] = "en"
@@ -222,13 +222,11 @@ def read_spec(path: Path) -> Spec:
         With every problem of the file at once: unknown keys (naming the nearest), wrong values, contradictions.
     """
     file = path / "study.toml" if path.is_dir() else path
-    if not file.is_file():
-        raise InputError(Problem("no_study", "a study.toml or its folder", str(path), "study", "Write one with `carbonshed init DIR`."))
-    try:
-        data = tomllib.loads(file.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(Problem("not_toml", "a TOML file in UTF-8", str(error), str(file), "Mend the line named.")) from error
-    return parse_spec(data, where=file.name)
+    got = missing_file(file)
+    if got is not None:
+        shown = f"{path} ({got})"
+        raise InputError(Problem("no_study", "a study.toml or its folder", shown, "study", "Write one with `carbonshed init DIR`."))
+    return parse_spec(read_toml(file), where=file.name)
 
 
 def parse_spec(data: dict[str, Any], *, where: str = "study.toml") -> Spec:

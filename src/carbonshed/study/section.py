@@ -8,12 +8,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Year = Annotated[int, Field(ge=1000, le=9999)]
 
 
 class Section(BaseModel):
     """A section of ``study.toml``: unknown keys are refused, values never change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, allow_inf_nan=False)
 
     def changed(self, *keys: str) -> list[str]:
         """Those of `keys` that hold another value than their default (a manifest holds all values, given or not)."""
