@@ -6,7 +6,10 @@ report that needs it is left out and says so.
 
 from __future__ import annotations
 
+import copy
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -19,6 +22,7 @@ import shapely
 from pyproj import CRS
 
 from carbonshed.checks import check_columns, refuse
+from carbonshed.present.presets import Page
 
 SCHEMA_VERSION = 1
 
@@ -39,6 +43,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     "scale_choice": ("quantity", "rule", "scale_km", "low_km", "high_km", "plateau", "flags", "reason"),
     "spatial_statistics": ("unit_id", "year", "quantity", "local_moran_i", "lisa_class", "lisa_class_fdr", "gi_star_z", "gi_star_p"),
     "zones": ("unit_id", "year", "cluster", "zone", "zone_confidence", "geometry"),
+    "zone_centres": ("cluster", "zone", "feature", "centre_z", "centre_term", "centre_value"),
     "zone_summary": ("year", "zone", "n_units", "area_km2", "carbon_source", "carbon_sink", "net_carbon_emission"),
     "compensation": ("unit_id", "name", "year", "account_deficit", "payable", "receivable", "net_compensation", "side", "priority_rank"),
     "flows": ("year", "payer", "recipient", "compensation_flow", "distance_km"),
@@ -53,6 +58,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     "peak_year": ("quantity", "group", "peak_year", "drop_share", "share", "rises_then_falls"),
     "hot_spot_change": ("unit_id", "quantity", "spot", "hot_spot_change", "n_hot", "n_cold", "last_year"),
     "lisa_transitions": ("quantity", "from_class", "to_class", "count"),
+    "som_nodes": ("som_node", "som_x", "som_y", "som_hits", "som_distance", "cluster", "zone"),
     "zone_transitions": ("year_from", "year_to", "zone_from", "zone_to", "n_units", "area_km2"),
     "land_transfers": ("period", "from_class", "to_class", "area_km2", "change_effect"),
     "land_changes": ("period", "land_class", "area_from", "area_to", "gain", "loss", "net_change", "swap", "dynamic_degree"),
@@ -85,12 +91,33 @@ class ResultFolder:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        self.page = Page()
         self.manifest = _read_manifest(self.path)
         self._tables: dict[str, pd.DataFrame] = {}
 
+    @classmethod
+    def in_memory(cls, tables: Mapping[str, pd.DataFrame], manifest: dict[str, Any]) -> ResultFolder:
+        """A result that was never written, e.g. a scenario; only the tables that figures need are taken."""
+        result = cls.__new__(cls)
+        result.path, result.page, result.manifest = Path("(in memory)"), Page(), manifest
+        result._tables = {name: _checked(tables[name].copy(), TABLES[name], name) for name in TABLES if name in tables}
+        return result
+
+    def on(self, page: Page) -> ResultFolder:
+        """The same result, drawn for another page; the number of the base map's review is the study's where the page states none."""
+        other = copy.copy(self)
+        other.page = page if page.review_number else replace(page, review_number=self.stated_review)
+        return other
+
+    @property
+    def stated_review(self) -> str:
+        """Number under which the base map was reviewed, as the study states it; empty where it states none."""
+        return str((self.manifest.get("study") or {}).get("map_review") or "")
+
     def has(self, name: str) -> bool:
         """Whether the table is there and holds at least one row."""
-        return (self.path / "tables" / f"{name}.parquet").is_file() and len(self.table(name)) > 0
+        is_there = name in self._tables or (self.path / "tables" / f"{name}.parquet").is_file()
+        return is_there and len(self.table(name)) > 0
 
     def table(self, name: str) -> pd.DataFrame:
         """The table of that name; a GeoDataFrame where it holds geometry."""
@@ -216,6 +243,14 @@ class ResultFolder:
         if shapes is None:
             shapes = self.geo("zones")
         west, south, east, north = shapes.total_bounds
+        if self.crs is not None and self.crs.is_geographic and east - west > 180.0:
+            raise refuse(
+                "date_line",
+                expected="a region on one side of the date line, or a projected CRS",
+                got=f"shapes from {west:g} to {east:g} degrees in {self.crs.name}",
+                where=str(self.path),
+                fix="Run the study with crs = 'auto', or with a projected CRS centred on the region: maps then have no break.",
+            )
         return float(west), float(south), float(east), float(north)
 
     @cached_property
@@ -270,9 +305,14 @@ def _read_table(file: Path, needed: tuple[str, ...]) -> pd.DataFrame:
         raise refuse("no_table", expected="a table of the result", got="no such file", where=str(file), fix="Run the study again.")
     has_geometry = b"geo" in (pq.read_schema(file).metadata or {})
     table = gpd.read_parquet(file) if has_geometry else pd.read_parquet(file)
+    return _checked(table, needed, file.stem)
+
+
+def _checked(table: pd.DataFrame, needed: tuple[str, ...], name: str) -> pd.DataFrame:
+    """The table with ``unit_id`` as a column of text; refused where a column is missing."""
     if table.index.name is not None and table.index.name not in table.columns:
         table = table.reset_index()
-    check_columns(table.columns, needed, where=f"tables/{file.name}")
+    check_columns(table.columns, needed, where=f"tables/{name}.parquet")
     for column in ("unit_id", "payer", "recipient"):
         if column in table:
             table[column] = table[column].astype(str)
