@@ -19,7 +19,7 @@ from carbonshed.present.style import ZONE_COLOURS
 
 
 def test_geopackage_keeps_values_shapes_and_crs(result_dir, tmp_path):
-    (path,) = export(result_dir, ["gpkg"], tmp_path)
+    path, _ = export(result_dir, ["gpkg"], tmp_path)
     layers = dict(pyogrio.list_layers(path))
     assert layers["accounts_grid"] and layers["zones"] and layers["compensation"] is None
     result = ResultFolder(result_dir)

@@ -1,4 +1,4 @@
-"""Exports of a result folder: GeoPackage, Excel, CSV, cloud-optimised GeoTIFF, QGIS styles. Values, units and CRS stay as they are.
+"""Exports of a result folder for other programs and for archives. Values, units and CRS stay as they are.
 
 export("results", ["gpkg", "xlsx"], "handover")
 """
@@ -11,10 +11,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import geopandas as gpd
 import numpy as np
 import pandas as pd
-import pyogrio
 import rasterio
 import rasterio.shutil
 from numpy.typing import NDArray
@@ -23,11 +21,18 @@ from rasterio.transform import from_origin
 from carbonshed.checks import choose, refuse
 from carbonshed.present.figures import with_units
 from carbonshed.present.folder import TABLES, ResultFolder
+from carbonshed.present.geo_files import write_geojson, write_geoparquet
+from carbonshed.present.geopackage import write_geopackage
 from carbonshed.present.qml import county_amount_qml, zone_qml
+from carbonshed.present.ro_crate import write_ro_crate
+from carbonshed.present.script import write_script
+from carbonshed.present.tidy import dictionary, held, plain
 from carbonshed.registry import Term, terms
 from carbonshed.spatial.cell_ids import parse_cell_ids
 
 RASTER_COLUMNS = ("carbon_source", "carbon_sink", "net_carbon_emission")
+Writer = Callable[[ResultFolder, Path | None], list[Path]]
+
 MAX_SHEET_ROWS = 1_048_573
 """Rows of an Excel sheet below its head and its row of units."""
 
@@ -40,9 +45,11 @@ def export(result_dir: str | Path, formats: Sequence[str], out: str | Path | Non
     result_dir : path
         A result folder; nothing else is read.
     formats : sequence of str
-        Any of: ``gpkg`` (every table, those with shapes as layers), ``xlsx`` (a sheet a table with a row of units, a data dictionary; needs
-        openpyxl), ``csv`` (a file a table, units in the heads), ``cog`` (source, sink and net per cell of the finest grid and year, t CO2
-        a-1 per cell), ``qml`` (QGIS styles of zones and county amounts).
+        Any of: ``gpkg`` (every table, map layers with QGIS styles inside, and a QGIS project), ``xlsx`` (a sheet a table with a row of
+        units, a data dictionary; needs openpyxl), ``csv`` (a file a table, units in the heads), ``cog`` (source, sink and net per cell of
+        the finest grid and year, t CO2 a-1 per cell), ``qml`` (QGIS styles of zones and county amounts), ``geojson`` (map layers in WGS84),
+        ``geoparquet`` (every table, units in the fields), ``script`` (the study as Python), ``ro-crate`` (the metadata file that makes the
+        result folder a citable archive; it stands in the folder itself).
     out : path, optional
         Folder to write into. Default: ``exports/`` of the result folder; COGs go to its ``rasters/`` and styles to its ``styles/``.
 
@@ -73,54 +80,9 @@ def _folder(result: ResultFolder, out: Path | None, default: str) -> Path:
     return folder
 
 
-def _held(result: ResultFolder) -> list[str]:
-    """Tables of the result that hold rows, in the order of the contract."""
-    return [name for name in TABLES if result.has(name)]
-
-
-def _plain(table: pd.DataFrame) -> pd.DataFrame:
-    """A table without shapes, lists as text."""
-    flat = pd.DataFrame(table.drop(columns="geometry", errors="ignore"))
-    for column in [name for name in flat if flat[name].dtype == object]:
-        flat[column] = [", ".join(map(str, value)) if isinstance(value, list | tuple | np.ndarray) else value for value in flat[column]]
-    return flat
-
-
-def _gpkg(result: ResultFolder, out: Path | None) -> list[Path]:
-    """One GeoPackage: a layer a table, with shapes and CRS where it has them."""
-    path = _folder(result, out, "exports") / "result.gpkg"
-    part = path.with_name(".result.part.gpkg")
-    part.unlink(missing_ok=True)
-    for name in _held(result):
-        table = result.table(name)
-        frame: Any = _plain(table)
-        if isinstance(table, gpd.GeoDataFrame):
-            frame = gpd.GeoDataFrame(frame, geometry=table.geometry.to_numpy(), crs=table.crs)
-        _write_layer(frame, part, name)
-    _write_layer(_dictionary(result), part, "data_dictionary")
-    return [part.replace(path)]
-
-
-def _write_layer(frame: Any, path: Path, name: str) -> None:
-    """Append a layer; a table without shapes becomes an attribute table."""
-    pyogrio.write_dataframe(frame, path, layer=name, driver="GPKG", append=path.exists())
-
-
-def _dictionary(result: ResultFolder) -> pd.DataFrame:
-    """Every registered column of the result: table, Chinese and English name, unit, kind, definition."""
-    known = terms()
-    rows = []
-    for name in _held(result):
-        for column in map(str, result.table(name)):
-            term = known.get(column)
-            rows.append((name, column, *_words_of(term)))
-    return pd.DataFrame(rows, columns=["table", "column", "name_zh", "name_en", "unit", "kind", "sign", "definition"])
-
-
-def _words_of(term: Term | None) -> tuple[str, str, str, str, str, str]:
-    if term is None:
-        return ("", "", "", "", "", "")
-    return (term.zh, term.en, term.unit, term.kind, term.sign, term.definition)
+def _into(default: str, write: Callable[[ResultFolder, Path], list[Path]]) -> Writer:
+    """A writer whose files go into `out`, or into that folder of the result."""
+    return lambda result, out: write(result, _folder(result, out, default))
 
 
 def _xlsx(result: ResultFolder, out: Path | None) -> list[Path]:
@@ -136,9 +98,9 @@ def _xlsx(result: ResultFolder, out: Path | None) -> list[Path]:
     path = _folder(result, out, "exports") / "result.xlsx"
     part = path.with_name(".result.part.xlsx")
     with pd.ExcelWriter(part, engine="openpyxl") as book:
-        for name in _held(result):
-            _sheet(book, name, _plain(result.table(name)))
-        _sheet(book, "data_dictionary", _dictionary(result), units=False)
+        for name in held(result):
+            _sheet(book, name, plain(result.table(name)))
+        _sheet(book, "data_dictionary", dictionary(result), units=False)
         _sheet(book, "about", _about(result), units=False)
     return [part.replace(path)]
 
@@ -181,10 +143,10 @@ def _csv(result: ResultFolder, out: Path | None) -> list[Path]:
     """A CSV a table, UTF-8 with a mark so that Excel reads Chinese; units in the heads."""
     folder = _folder(result, out, "exports")
     written = []
-    for name in _held(result):
+    for name in held(result):
         path = folder / f"{name}.csv"
         part = path.with_name(f".{name}.part.csv")
-        with_units(_plain(result.table(name))).to_csv(part, index=False, lineterminator="\n", encoding="utf-8-sig")
+        with_units(plain(result.table(name))).to_csv(part, index=False, lineterminator="\n", encoding="utf-8-sig")
         written.append(part.replace(path))
     return written
 
@@ -244,6 +206,26 @@ def _qml(result: ResultFolder, out: Path | None) -> list[Path]:
     return written
 
 
-WRITERS: Mapping[str, Callable[[ResultFolder, Path | None], list[Path]]] = MappingProxyType(
-    {"gpkg": _gpkg, "xlsx": _xlsx, "csv": _csv, "cog": _cog, "qml": _qml}
+def _crate(result: ResultFolder, out: Path | None) -> list[Path]:
+    """The crate's metadata speaks of the files beside it, so it stands in the result folder and nowhere else."""
+    if out is not None and out.resolve() != result.path.resolve():
+        fix = "Leave --out away; copy or zip the whole folder afterwards."
+        raise refuse(
+            "crate_elsewhere", expected=f"the result folder {result.path}", got=str(out), where="export --format ro-crate", fix=fix
+        )
+    return write_ro_crate(result, result.path)
+
+
+WRITERS: Mapping[str, Writer] = MappingProxyType(
+    {
+        "gpkg": _into("exports", write_geopackage),
+        "xlsx": _xlsx,
+        "csv": _csv,
+        "cog": _cog,
+        "qml": _qml,
+        "geojson": _into("exports", write_geojson),
+        "geoparquet": _into("exports", write_geoparquet),
+        "script": _into("exports", write_script),
+        "ro-crate": _crate,
+    }
 )

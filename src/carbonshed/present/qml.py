@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from xml.sax.saxutils import quoteattr
 
 import pandas as pd
 
 from carbonshed.present.display import short
-from carbonshed.present.style import ZONE_COLOURS, diverging_classes
+from carbonshed.present.style import ZONE_COLOURS, class_limits, diverging_classes
 from carbonshed.present.words import catalogue
 
 HEAD = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
+
+LINE_WIDTHS = (0.15, 0.4, 0.8, 1.4, 2.2)
+"""Widths of lines on the map, mm, from the smallest class to the largest."""
 
 
 def zone_qml() -> str:
@@ -26,18 +30,51 @@ def zone_qml() -> str:
 
 def county_amount_qml(amounts: pd.Series) -> str:
     """Style of ``net_compensation``, yuan a-1: classes symmetric about zero, blue receives, red pays."""
-    known = amounts.dropna()
-    classes = diverging_classes(known, reverse=True)
-    low = min([float(known.min()) if len(known) else 0.0, *classes.limits])
-    high = max([float(known.max()) if len(known) else 0.0, *classes.limits])
-    edges = [low, *classes.limits, high]
-    ranges, symbols = [], []
-    for place, colour in enumerate(classes.colours):
-        label = f"{short(edges[place])} - {short(edges[place + 1])} yuan/a"
-        bounds = f'lower="{edges[place]!r}" upper="{edges[place + 1]!r}"'
-        ranges.append(f'<range {bounds} label={quoteattr(label)} symbol="{place}" render="true"/>')
-        symbols.append(_symbol(place, colour))
-    return _document("graduatedSymbol", 'attr="net_compensation" graduatedMethod="GraduatedColor"', "ranges", ranges, symbols)
+    return diverging_qml(amounts, "net_compensation", "yuan/a", reverse=True)
+
+
+def diverging_qml(values: pd.Series, column: str, unit: str, *, reverse: bool = False) -> str:
+    """Style of a signed quantity: classes symmetric about zero; red is the positive side, with `reverse` the negative one."""
+    known = values.dropna()
+    classes = diverging_classes(known, reverse=reverse)
+    edges = _edges(known, classes.limits)
+    symbols = [_symbol(place, colour) for place, colour in enumerate(classes.colours)]
+    return _document("graduatedSymbol", _graduated(column), "ranges", _ranges(edges, unit), symbols)
+
+
+def line_qml(values: pd.Series, column: str, unit: str) -> str:
+    """Style of lines whose width grows with a positive quantity, in five classes of the square roots' natural breaks."""
+    known = values.dropna()
+    edges = _edges(known, class_limits(known, len(LINE_WIDTHS)))
+    widths = LINE_WIDTHS[-(len(edges) - 1) :]
+    symbols = [_line(place, width) for place, width in enumerate(widths)]
+    return _document("graduatedSymbol", _graduated(column), "ranges", _ranges(edges, unit), symbols)
+
+
+def _edges(known: pd.Series, limits: tuple[float, ...]) -> list[float]:
+    """Limits between the classes with the least and the largest value about them."""
+    low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 0.0)
+    return [min([low, *limits]), *limits, max([high, *limits])]
+
+
+def _graduated(column: str) -> str:
+    return f'attr={quoteattr(column)} graduatedMethod="GraduatedColor"'
+
+
+def _ranges(edges: list[float], unit: str) -> list[str]:
+    """One range a class, labelled with its limits and the unit."""
+    ranges = []
+    for place, (low, high) in enumerate(pairwise(edges)):
+        label = quoteattr(f"{short(low)} - {short(high)} {unit}")
+        ranges.append(f'<range lower="{low!r}" upper="{high!r}" label={label} symbol="{place}" render="true"/>')
+    return ranges
+
+
+def _line(place: int, width: float) -> str:
+    """A line of our payment colour."""
+    options = f'<Option name="line_color" type="QString" value="107,76,138,160"/><Option name="line_width" type="QString" value="{width}"/>'
+    layer = f'<layer class="SimpleLine" enabled="1" locked="0" pass="0"><Option type="Map">{options}</Option></layer>'
+    return f'<symbol type="line" name="{place}" alpha="1" clip_to_extent="1" force_rhr="0">{layer}</symbol>'
 
 
 def _symbol(place: int, colour: str) -> str:

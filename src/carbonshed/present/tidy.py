@@ -1,0 +1,35 @@
+"""Tables of a result made flat for other programs, and their data dictionary."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from carbonshed.present.folder import TABLES, ResultFolder
+from carbonshed.registry import Term, terms
+
+
+def held(result: ResultFolder) -> list[str]:
+    """Tables of the result that hold rows, in the order of the contract."""
+    return [name for name in TABLES if result.has(name)]
+
+
+def plain(table: pd.DataFrame) -> pd.DataFrame:
+    """A table without shapes, lists as text."""
+    flat = pd.DataFrame(table.drop(columns="geometry", errors="ignore"))
+    for column in [name for name in flat if flat[name].dtype == object]:
+        flat[column] = [", ".join(map(str, value)) if isinstance(value, list | tuple | np.ndarray) else value for value in flat[column]]
+    return flat
+
+
+def dictionary(result: ResultFolder) -> pd.DataFrame:
+    """Every registered column of the result: table, Chinese and English name, unit, kind, sign, definition."""
+    known = terms()
+    rows = [(name, column, *_words_of(known.get(column))) for name in held(result) for column in map(str, result.table(name))]
+    return pd.DataFrame(rows, columns=["table", "column", "name_zh", "name_en", "unit", "kind", "sign", "definition"])
+
+
+def _words_of(term: Term | None) -> tuple[str, str, str, str, str, str]:
+    if term is None:
+        return ("", "", "", "", "", "")
+    return (term.zh, term.en, term.unit, term.kind, term.sign, term.definition)
