@@ -69,3 +69,68 @@ def moved_shares(comparison: pd.DataFrame, base_km: float) -> dict[str, float]:
     finest = comparison[(comparison["level"] == "grid") & np.isclose(comparison["scale_km"], base_km)]
     pairs = ((year, rows["carbon_source"].to_numpy(), rows["carbon_source_compared"].to_numpy()) for year, rows in by_year(finest))
     return {str(year): moved_share(main, other) for year, main, other in pairs}
+
+
+def compared_accounts(accounts: pd.DataFrame, comparison: pd.DataFrame) -> pd.DataFrame:
+    """Accounts of the same cells or counties with the carbon source of the other allocation.
+
+    Parameters
+    ----------
+    accounts : DataFrame
+        Index `unit_id`; year, carbon_source, carbon_sink (t CO2 a-1), scale_km where the rows are cells.
+    comparison : DataFrame
+        As `allocation_comparison` gives it.
+    """
+    rows = comparison[comparison["level"] == ("grid" if "scale_km" in accounts else "county")]
+    if "scale_km" in accounts:
+        rows = rows[np.isclose(rows["scale_km"], accounts["scale_km"].iloc[0])]
+    place = pd.MultiIndex.from_arrays([rows.index, rows["year"]]).get_indexer(pd.MultiIndex.from_arrays([accounts.index, accounts["year"]]))
+    other = np.where(place < 0, np.nan, rows["carbon_source_compared"].to_numpy()[place])
+    return accounts.assign(carbon_source=other, net_carbon_emission=other - accounts["carbon_sink"].to_numpy())
+
+
+def zones_side_by_side(zones: pd.DataFrame, compared: pd.DataFrame, accounts: pd.DataFrame) -> pd.DataFrame:
+    """The zone of each cell or county by either allocation.
+
+    Parameters
+    ----------
+    zones, compared, accounts : DataFrame
+        In one order: `zone`; `zone`; `year`, `area_km2`.
+
+    Returns
+    -------
+    DataFrame
+        Index `unit_id`; year, area_km2, zone, zone_compared, changes_zone (bool).
+    """
+    table = pd.DataFrame(
+        {"year": accounts["year"], "area_km2": accounts["area_km2"], "zone": zones["zone"].to_numpy()}, index=accounts.index
+    )
+    table["zone_compared"] = compared["zone"].to_numpy()
+    table["changes_zone"] = table["zone"] != table["zone_compared"]
+    return table
+
+
+def zone_changes(table: pd.DataFrame) -> pd.DataFrame:
+    """Cells or counties and area by their zone under either allocation, with their shares of the year.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `zones_side_by_side` gives it.
+
+    Returns
+    -------
+    DataFrame
+        year, zone, zone_compared, n_units, area_km2, units_share, area_share; shares of a year sum to 1.
+
+    Examples
+    --------
+    >>> columns = {"year": 2019, "area_km2": [1.0, 3.0], "zone": ["payment", "payment"], "zone_compared": ["payment", "balanced"]}
+    >>> zone_changes(pd.DataFrame(columns))[["zone_compared", "units_share", "area_share"]].values.tolist()
+    [['balanced', 0.5, 0.75], ['payment', 0.5, 0.25]]
+    """
+    sums = table.groupby(["year", "zone", "zone_compared"])["area_km2"].agg(n_units="size", area_km2="sum").reset_index()
+    years = sums.groupby("year")
+    sums["units_share"] = sums["n_units"] / years["n_units"].transform("sum")
+    sums["area_share"] = sums["area_km2"] / years["area_km2"].transform("sum")
+    return sums

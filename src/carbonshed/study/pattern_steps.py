@@ -19,11 +19,13 @@ from carbonshed.spatial.cell_ids import parse_cell_ids
 from carbonshed.spatial.centre import centre_of_gravity
 from carbonshed.spatial.neighbours import lattice_neighbours, polygon_neighbours, row_standardise
 from carbonshed.spatial.statistics import getis_ord, local_moran
+from carbonshed.study.allocation_comparison import compared_accounts, zone_changes, zones_side_by_side
 from carbonshed.study.config import Spec
 from carbonshed.study.frames import by_year
 from carbonshed.study.pipeline import Context, Progress, StepOutput
 from carbonshed.zoning.classify import fit_zones
 from carbonshed.zoning.contiguity import contiguous_zones
+from carbonshed.zoning.explanations import zone_centres, zone_explanations
 from carbonshed.zoning.indicators import zoning_indicators
 from carbonshed.zoning.model import ZoneModel
 from carbonshed.zoning.policy import policy_lines
@@ -92,16 +94,23 @@ def zoning_accounts(spec: Spec, tables: Mapping[str, pd.DataFrame]) -> pd.DataFr
     return at_scale(tables["accounts_grid"], side)
 
 
-def fit_study_zones(spec: Spec, tables: Mapping[str, pd.DataFrame]) -> ZoneModel:
+def fit_study_zones(spec: Spec, tables: Mapping[str, pd.DataFrame], **options: Any) -> ZoneModel:
     """The zone model of a study from its tables: equal tables and settings give the same bytes."""
+    return zone_model(spec, zoning_accounts(spec, tables), **options)
+
+
+def zone_model(spec: Spec, accounts: pd.DataFrame, *, contiguous: bool | None = None, **options: Any) -> ZoneModel:
+    """The zone model of these accounts by the settings of the study; `contiguous` over that of the study, `options` as in `fit_zones`."""
     model = fit_zones(
-        zoning_indicators(zoning_accounts(spec, tables)),
+        zoning_indicators(accounts),
         method=spec.zoning.method,
         features=spec.zoning.features,
         zones=spec.zoning.zones,
         seed=spec.study.seed,
+        **options,
     )
-    return contiguous_zones(model, min_size=spec.zoning.min_size) if spec.zoning.contiguous else model
+    connected = spec.zoning.contiguous if contiguous is None else contiguous
+    return contiguous_zones(model, min_size=spec.zoning.min_size) if connected else model
 
 
 def zones_step(context: Context) -> StepOutput:
@@ -113,12 +122,23 @@ def zones_step(context: Context) -> StepOutput:
     zones = model.zones
     summary = zone_summary(zones, accounts)
     lines = policy_lines(zones)
-    zones[lines.columns] = lines
-    output = StepOutput(tables={"zones": zones, "zone_summary": summary, "zone_naming": model.naming, "choice_of_k": model.choice_of_k})
+    context.progress(0.8, "explaining")
+    reasons = zone_explanations(model)
+    zones = zones.assign(**{name: lines[name].array for name in lines}, **{name: reasons[name].array for name in reasons})
+    output = StepOutput(tables={"zones": zones, "zone_summary": summary, "zone_naming": model.naming})
+    output.tables["zone_centres"] = zone_centres(model)
+    if not spec.zoning.runs:  # else the step `worth` gives it, with more beside
+        output.tables["choice_of_k"] = model.choice_of_k
     if model.clusterer.som is not None:
         output.tables["som_nodes"] = som_nodes(model)
     if len(spec.study.years) > 1:
         output.tables["zone_transitions"] = zone_transitions(zones, accounts)
+    if "allocation_comparison" in context.tables:
+        context.progress(0.7, "zones by the other allocation")
+        other = compared_accounts(accounts, context.tables["allocation_comparison"])
+        again = zone_model(spec, other, counts=()).zones
+        output.tables["allocation_zones"] = zones_side_by_side(zones, again, accounts)
+        output.tables["allocation_zone_changes"] = zone_changes(output.tables["allocation_zones"])
     for quantity in CARBON:
         for year, rows in by_year(accounts):
             in_zones = float(summary.loc[summary["year"] == year, quantity].sum())

@@ -40,7 +40,7 @@ STEPS: tuple[Step, ...] = (
     ),
     Step("scale", scale_step, needs=("accounts",), reads=("scale", "grid", "study.seed"), when=has_grid),
     Step("zones", zones_step, needs=("accounts", "scale"), reads=("zoning", "scale.quantity", "study.seed")),
-    Step("worth", worth_step, needs=("accounts", "scale", "zones"), reads=("zoning", "study.seed"), when=has_worth),
+    Step("worth", worth_step, needs=("accounts", "scale", "zones"), reads=("zoning", "grid", "study.seed"), when=has_worth),
     Step("compensation", compensation_step, needs=("accounts",), reads=("compensation",), when=has_counties),
     Step("flows", flows_step, needs=("accounts", "compensation"), reads=("compensation",), files=("flow_cost",), when=has_counties),
     Step("statistics", statistics_step, needs=("accounts", "scale", "compensation"), reads=("study.seed", "scale.quantity")),

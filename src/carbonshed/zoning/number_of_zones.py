@@ -16,7 +16,7 @@ from carbonshed.numerics.partitions import pairwise_agreement
 from carbonshed.zoning.cluster import choice_of_k, group_means
 from carbonshed.zoning.fitted import explained_share, fitted_cells
 from carbonshed.zoning.model import ZoneModel
-from carbonshed.zoning.refit import bootstrap_runs, make_som, refit, run_seeds
+from carbonshed.zoning.refit import bootstrap_counts, make_som, refit, run_seeds
 from carbonshed.zoning.stability import TARGET_ARI
 
 Floats = NDArray[np.float64]
@@ -117,8 +117,28 @@ def _log_withins(model: ZoneModel, x: Floats, counts: Sequence[int], seed: int, 
     return np.array(found)
 
 
-def evidence_of_k(model: ZoneModel, *, counts: Sequence[int] = COUNTS, references: int = 20, runs: int = 20, seed: int = 0) -> pd.DataFrame:
+def evidence_of_k(
+    model: ZoneModel,
+    *,
+    counts: Sequence[int] = COUNTS,
+    references: int = 20,
+    runs: int = 20,
+    seed: int = 0,
+    gaps: pd.DataFrame | None = None,
+    n_init: int | None = None,
+) -> pd.DataFrame:
     """All that speaks for a number of zones, side by side, on cells.
+
+    Parameters
+    ----------
+    model, counts, references, seed
+        As in `gap_statistic`.
+    runs : int
+        Bootstraps of each number.
+    gaps : DataFrame, optional
+        As `gap_statistic` gives it, where it exists already.
+    n_init : int, optional
+        Starts of K-Means in each bootstrap; default: those of the model.
 
     Returns
     -------
@@ -132,15 +152,17 @@ def evidence_of_k(model: ZoneModel, *, counts: Sequence[int] = COUNTS, reference
         As `gap_statistic`.
     """
     cells, options = fitted_cells(model), {"seed": int(model.provenance["seed"]), "n_init": int(model.provenance["n_init"])}
-    gaps = gap_statistic(model, counts=counts, references=references, seed=seed)
+    if gaps is None:
+        gaps = gap_statistic(model, counts=counts, references=references, seed=seed)
     with threadpool_limits(limits=1):
         som = model.clusterer.som
         table = choice_of_k(cells.x, method=model.clusterer.method, som=som, counts=counts, **options)
+        tried = [int(each) for each in table.index.to_numpy()]
+        again = bootstrap_counts(cells, tried, runs=runs, seed=seed, n_init=n_init)
         rows = []
-        for k in (int(each) for each in table.index.to_numpy()):
+        for k in tried:
             labels = refit(model, cells.x, som=som, zones=k, **options).labels
-            again, _ = bootstrap_runs(cells, runs=runs, seed=seed, zones=k)
-            ari, _ = pairwise_agreement(again)
+            ari, _ = pairwise_agreement(again[k])
             rows.append({"explained_share": explained_share(cells.x, labels), "stability_ari": float(ari.mean())})
     return table.join(gaps[["gap", "gap_error"]]).join(pd.DataFrame(rows, index=table.index))
 

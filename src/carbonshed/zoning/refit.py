@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -72,6 +72,27 @@ def bootstrap_runs(cells: FittedCells, *, runs: int, seed: int, zones: int | Non
         labels.append(one(np.repeat(np.arange(len(counts)), counts), counts, each))
         drawn.append(counts)
     return np.array(labels), np.array(drawn)
+
+
+def bootstrap_counts(cells: FittedCells, counts: Sequence[int], *, runs: int, seed: int, n_init: int | None = None) -> dict[int, Integers]:
+    """Clusters of all rows in each run of `bootstrap_runs`, for several numbers of clusters at once: k -> array (runs, rows).
+
+    The draws are the same for every k, and a map is trained once a run: it does not depend on k.
+    """
+    member = np.unique(unit_ids(cells.frame).astype(str), return_inverse=True)[1].ravel()
+    kind = np.unique(cells.x, axis=0, return_inverse=True)[1].ravel()
+    n_units, most = int(member.max()) + 1, max(counts, default=1)
+    found: dict[int, list[Integers]] = {k: [] for k in counts}
+    for each in run_seeds(runs, seed):
+        generator = np.random.default_rng(each)
+        drawn = _draw(generator, n_units, member)
+        while len(np.unique(kind[drawn > 0])) < most:
+            drawn = _draw(generator, n_units, member)
+        x = cells.x[np.repeat(np.arange(len(drawn)), drawn)]
+        som = make_som(cells.model, x, seed=each)
+        for k in counts:
+            found[k].append(refit(cells.model, x, seed=each, som=som, n_init=n_init, zones=k).assign(cells.x))
+    return {k: np.array(labels) for k, labels in found.items()}
 
 
 def _draw(generator: np.random.Generator, n_units: int, member: Integers) -> Integers:

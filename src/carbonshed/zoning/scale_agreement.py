@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from carbonshed.checks import DataWarning, check_columns, refuse
+from carbonshed.checks import DataWarning, check_columns, examples, refuse
 from carbonshed.numerics.partitions import adjusted_rand_index, contingency, normalised_mutual_information
 from carbonshed.registry import terms
 from carbonshed.spatial.aggregate import aggregate
@@ -96,7 +96,14 @@ def origin_shifts(k: int) -> list[tuple[int, int]]:
 
 
 def scale_agreement(
-    accounts: pd.DataFrame, *, side_km: float, other_sides_km: Sequence[float] = (), shifts: bool = True, **options: Any
+    accounts: pd.DataFrame,
+    *,
+    side_km: float,
+    other_sides_km: Sequence[float] = (),
+    shifts: bool = True,
+    made: Mapping[float, pd.DataFrame] | None = None,
+    fit: Callable[[pd.DataFrame], pd.DataFrame] | None = None,
+    **options: Any,
 ) -> pd.DataFrame:
     """Zones at one side against zones at other sides and at shifted origins, laid over one another on the base grid.
 
@@ -113,6 +120,10 @@ def scale_agreement(
         Its neighbours, likewise multiples: 15 and 21 beside 18 on a base of 1 or 3 km.
     shifts : bool
         Whether origins are shifted (`origin_shifts`).
+    made : mapping of float -> DataFrame, optional
+        Zonings of whole sides that exist already: index unit_id, `year` (where given), `zone`. They are not made again.
+    fit : callable, optional
+        ``fit(accounts) -> zones`` in the order of its rows; default: `fit_zones` with `options`.
     options
         As in `fit_zones`.
 
@@ -133,12 +144,15 @@ def scale_agreement(
     k = factors[side_km]
     cases = [("side", side, (0, 0)) for side in factors if side != side_km]
     cases += [("origin", side_km, shift) for shift in (origin_shifts(k) if shifts else [])]
-    reference, _ = _base_zones(accounts, k, (0, 0), options)
+    zoned = fit or (lambda coarse: fit_zones(zoning_indicators(coarse), **{"counts": (), **options}).zones)
+    ready = {float(side): zones for side, zones in (made or {}).items()}
+    reference, _ = _base_zones(accounts, k, (0, 0), zoned, ready.get(float(side_km)))
     area, rows = column_of(accounts, "area_km2"), []
     for kind, side, shift in cases:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DataWarning)  # said of the first zoning
-            zones, cells = _base_zones(accounts, factors[side], shift, options)
+            there = ready.get(float(side)) if kind == "side" else None
+            zones, cells = _base_zones(accounts, factors[side], shift, zoned, there)
         for year in np.unique(years):
             here = years == year
             row: dict[str, Any] = {"kind": kind, "side_km": float(side), "east_km": shift[0] * base_km, "north_km": shift[1] * base_km}
@@ -160,12 +174,25 @@ def _factor(side_km: float, base_km: float) -> int:
     return k
 
 
-def _base_zones(accounts: pd.DataFrame, k: int, shift: tuple[int, int], options: dict[str, Any]) -> tuple[Texts, dict[int, int]]:
+def _base_zones(
+    accounts: pd.DataFrame, k: int, shift: tuple[int, int], fit: Callable[[pd.DataFrame], pd.DataFrame], made: pd.DataFrame | None
+) -> tuple[Texts, dict[int, int]]:
     """Zone of each base cell and year, and number of coarse cells of the fit by year."""
     coarse = coarse_accounts(accounts, k, shift=shift)
-    zones = fit_zones(zoning_indicators(coarse), **{"counts": (), **options}).zones["zone"].to_numpy(dtype=str)
     place = pd.MultiIndex.from_arrays([coarse.index, years_of(coarse)])
+    if made is None:
+        zones = fit(coarse)["zone"].to_numpy(dtype=str)
+    else:
+        at = pd.MultiIndex.from_arrays([unit_ids(made), years_of(made)]).get_indexer(place)
+        _check_made(coarse.index[at < 0])
+        zones = made["zone"].to_numpy(dtype=str)[at]
     asked = pd.MultiIndex.from_arrays([coarse_ids(unit_ids(accounts), k, shift=shift), years_of(accounts)])
     fitted = (zones != MISSING) & (coarse["inside_share"].to_numpy() >= LEAST_INSIDE)
     years = years_of(coarse)
     return zones[place.get_indexer(asked)], {int(year): int(fitted[years == year].sum()) for year in np.unique(years)}
+
+
+def _check_made(lacking: pd.Index) -> None:
+    if len(lacking):
+        fix = "Give the zones of these accounts, with their years."
+        raise refuse("other_units", expected="a zone of each cell and year", got=f"none for {examples(lacking)}", where="made", fix=fix)

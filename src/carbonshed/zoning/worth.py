@@ -266,9 +266,12 @@ def zones_against_divisions(
         here = np.flatnonzero(years == year)
         graph = csr_array(links[here][:, here])
         values = {name: cells.frame[name].to_numpy(dtype=np.float64, na_value=np.nan)[here] for name in known}
+        random: dict[int, dict[str, Floats]] = {}
         for division, labels in strata.items():
             count = len(np.unique(labels[here]))
-            drawn = _random_q(values, graph, count, permutations, seed)
+            if count not in random:
+                random[count] = _random_q(values, graph, count, permutations, seed)
+            drawn = random[count]
             for name in known:
                 q, n, strata_there = _q(values[name], labels[here])
                 row = {"year": int(year), "quantity": name, "division": division, "n_units": n, "n_strata": strata_there, "q": q}
@@ -291,13 +294,20 @@ def _division(frame: pd.DataFrame, name: str) -> NDArray[np.str_]:
 
 
 def _random_q(values: dict[str, Floats], graph: csr_array, strata: int, permutations: int, seed: int) -> dict[str, Floats]:
+    """Geodetector q of each quantity under random divisions: ``sum_h S_h^2 / N_h / sum x^2`` of centred values, S_h their sum in stratum h."""
     generator = np.random.default_rng([seed, strata])
-    found: dict[str, list[float]] = {name: [] for name in values}
-    for _ in range(permutations):
+    known = {name: np.flatnonzero(~np.isnan(each)) for name, each in values.items()}
+    centred = {name: each[known[name]] - each[known[name]].mean() for name, each in values.items() if len(known[name])}
+    spread = {name: float((each**2).sum()) for name, each in centred.items()}
+    found = {name: np.full(permutations, np.nan) for name in values}
+    for draw in range(permutations):
         regions = random_partition(graph, strata, generator)
-        for name, each in values.items():
-            found[name].append(_q(each, regions)[0])
-    return {name: np.array(each) for name, each in found.items()}
+        for name in [each for each, size in spread.items() if size > 0]:
+            own = regions[known[name]]
+            number = np.bincount(own, minlength=strata)
+            sums = np.bincount(own, weights=centred[name], minlength=strata)[number > 0]
+            found[name][draw] = float((sums**2 / number[number > 0]).sum()) / spread[name]
+    return found
 
 
 def _against(q: float, drawn: Floats) -> dict[str, float]:
