@@ -13,6 +13,7 @@ from scipy.sparse import csr_array
 from carbonshed.checks import InputError
 from carbonshed.numerics import autocorrelation as auto
 from carbonshed.numerics import permutation as perm
+from carbonshed.numerics.permutation_sweep import define
 
 
 def links(pairs, n):
@@ -213,8 +214,24 @@ def test_unequal_and_equal_weights_agree_where_they_meet():
     table = perm.draw_table(80, int(np.diff(weights.indptr).max()), permutations=199, seed=1)
     assert perm.has_equal_weights(weights)
     by_sweep = perm.conditional_counts(values, weights, table)
-    by_definition = perm._define(values, weights.indptr, weights.indices, weights.data, table, 0, 80)
+    by_definition = define(values, weights.indptr, weights.indices, weights.data, table, 0, 80)
     np.testing.assert_array_equal(by_sweep, by_definition)
+
+
+@pytest.mark.parametrize("unequal", [False, True])
+@pytest.mark.parametrize("part", [7, 30, 1000])
+def test_parts_of_the_sweep_change_nothing(unequal, part, monkeypatch):
+    """Sites in parts, islands and ties among them: the counts are those of the definition at every site."""
+    monkeypatch.setattr(perm, "PART", part)
+    rng = np.random.default_rng(part)
+    for n in (1, 2, 8, 61):
+        values, weights = rng.integers(-2, 3, n).astype(float), random_links(rng, n, 0.1)
+        if unequal:
+            weights.data = rng.choice([0.25, 0.5, 2.0], weights.nnz)
+        columns = int(np.diff(weights.indptr).max(initial=0))
+        table = perm.draw_table(n, columns, permutations=49, seed=1) if n > 1 else np.zeros((49, 0), np.int64)
+        counted = perm.conditional_counts(values, weights, table)
+        np.testing.assert_array_equal(counted, define(values, weights.indptr, weights.indices, weights.data, table, 0, n))
 
 
 def test_independent_draws_have_the_same_distribution_but_other_draws():

@@ -42,6 +42,33 @@ def weight_sums(weights: csr_array) -> WeightSums:
     return WeightSums(float(weights.sum()), float((both.data**2).sum() / 2), float((margins**2).sum()))
 
 
+def row_sums(weights: csr_array, *, power: int = 1) -> Floats:
+    """Sum of the (squared, for power 2) weights of each row; counted where all weights are 1.
+
+    Examples
+    --------
+    >>> row_sums(csr_array(np.array([[0.0, 1.0, 3.0], [0.0, 0.0, 0.0], [2.0, 0.0, 0.0]])), power=2).tolist()
+    [10.0, 0.0, 4.0]
+    """
+    if (weights.data == 1).all():
+        return np.diff(weights.indptr).astype(np.float64)
+    powers = csr_array((weights.data**power, weights.indices, weights.indptr), shape=weights.shape)
+    return np.asarray(powers.sum(axis=1), dtype=np.float64)
+
+
+def largest_weights(weights: csr_array) -> Floats:
+    """Largest weight of each row, 0 without links.
+
+    Examples
+    --------
+    >>> largest_weights(csr_array(np.array([[0.0, 1.0, 3.0], [0.0, 0.0, 0.0], [2.0, 0.0, 0.0]]))).tolist()
+    [3.0, 0.0, 2.0]
+    """
+    if (weights.data == 1).all():
+        return (np.diff(weights.indptr) > 0).astype(np.float64)
+    return np.asarray(weights.max(axis=1).toarray(), dtype=np.float64).ravel()
+
+
 def deviations(values: Floats) -> Floats:
     """Deviations from the mean, with rounding noise set to an exact zero; all zero for a constant field.
 
@@ -230,8 +257,7 @@ def getis_ord_z(values: Floats, weights: csr_array, self_weights: Floats | None 
     """
     centred = deviations(values)
     lag: Floats = weights @ centred
-    margin: Floats = np.asarray(weights.sum(axis=1), dtype=np.float64)
-    squares: Floats = np.asarray(weights.multiply(weights).sum(axis=1), dtype=np.float64)
+    margin, squares = row_sums(weights), row_sums(weights, power=2)
     if self_weights is None:
         n = values.size - 1
         mean: Floats = -centred / n

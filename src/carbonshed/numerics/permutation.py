@@ -6,18 +6,27 @@ site is never its own neighbour; a site with k neighbours uses the first k colum
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from carbonshed.checks import choose, refuse
+from carbonshed.numerics.permutation_sweep import define, sweep, sweep_unequal
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+Sweep = Callable[[int, int], tuple[Integers, Integers]]
 
 P_CONVENTIONS = ("two_sided", "folded_one_sided")
 """How a p-value is made of the counts of both tails; see `pseudo_p`."""
+
+PART = 50_000
+"""Sites of one sweep; larger data are swept in such parts by all processors at once."""
 
 
 def draw_table(n: int, columns: int, *, permutations: int = 999, seed: int | np.random.Generator = 0) -> Integers:
@@ -84,7 +93,7 @@ def conditional_counts(values: Floats, weights: csr_array, table: Integers) -> t
     """Count for each site the permutations whose weighted neighbour sum is >= and <= the observed one.
 
     Observed ``L_i = sum_j w_ij x_j``; permuted ``L_ip = sum_c w_i(c) x_d(i, p, c)`` with the draws of row p of the table. Ties
-    count in both tails. Rows of equal weights take the sorted sweep, O(n log P) in all; others the definition, O(n P k).
+    count in both tails. Rows of equal weights take the sorted sweep, O(n log P) in all; others new sums at each site, O(n P k).
 
     Parameters
     ----------
@@ -123,9 +132,12 @@ def conditional_counts(values: Floats, weights: csr_array, table: Integers) -> t
     """
     counts = np.diff(weights.indptr)
     _check_table(table, values.size, int(counts.max(initial=0)))
+    entries, links = np.argsort(table.ravel()), (weights.indptr, weights.indices)  # entries as the sweep meets their ids
     if has_equal_weights(weights):
-        return _sweep(_to_steps(values, int(counts.max(initial=0))), weights.indptr, weights.indices, table)
-    return _define(values - values.mean(), weights.indptr, weights.indices, weights.data, table, 0, values.size)
+        steps = _to_steps(values, int(counts.max(initial=0)))
+        return _in_parts(lambda first, last: sweep(steps, *links, table, entries, first, last), values.size)
+    centred = values - values.mean()
+    return _in_parts(lambda first, last: sweep_unequal(centred, *links, weights.data, table, entries, first, last), values.size)
 
 
 def independent_counts(
@@ -140,7 +152,7 @@ def independent_counts(
     counts, centred = np.diff(weights.indptr), values - values.mean()
     for i in np.flatnonzero(counts):
         table = draw_table(values.size, int(counts[i]), permutations=permutations, seed=generator)
-        above, below = _define(centred, weights.indptr, weights.indices, weights.data, table, i, i + 1)
+        above, below = define(centred, weights.indptr, weights.indices, weights.data, table, i, i + 1)
         greater[i], less[i] = above[0], below[0]
     return greater, less
 
@@ -174,103 +186,14 @@ def _to_steps(values: Floats, longest: int) -> Integers:
     return np.rint(np.ldexp(shifted, bits - exponent)).astype(np.int64)
 
 
-@njit(cache=True, nogil=True)
-def _sweep(values: Integers, indptr: Integers, indices: Integers, table: Integers) -> tuple[Integers, Integers]:
-    """Both tails for every site by one pass over the sites.
-
-    From site i - 1 to i only draws with id i - 1 change their meaning, from observation i to i - 1. So the P sums of the first
-    k draws are kept sorted for each k that occurs; the few that change are moved; a site reads its rank by binary search.
-    """
-    n = values.size
-    permutations, columns = table.shape
-    slot = np.full(columns + 1, -1)  # number of neighbours k -> row of `sums`, in rising k
-    for i in range(n):
-        slot[indptr[i + 1] - indptr[i]] = 0
-    slots = 0
-    start = np.empty(columns + 1, np.int64)  # first row of `sums` that contains draw c
-    for k in range(1, columns + 1):
-        start[k - 1] = slots
-        if slot[k] == 0:
-            slot[k] = slots
-            slots += 1
-
-    sums = np.empty((slots, permutations), np.int64)
-    for p in range(permutations):
-        total = np.int64(0)
-        for c in range(columns):
-            total += values[table[p, c] + 1]  # at site 0 every id means observation id + 1
-            if slot[c + 1] >= 0:
-                sums[slot[c + 1], p] = total
-    ordered = np.empty_like(sums)
-    for s in range(slots):
-        ordered[s] = np.sort(sums[s])
-
-    ids = table.ravel()
-    entries = np.argsort(ids)  # the table's entries in the order in which the sweep meets them
-    at = 0
-    greater, less = np.full(n, -1), np.full(n, -1)
-    for i in range(n):
-        while i > 0 and at < ids.size and ids[entries[at]] == i - 1:
-            p, c = entries[at] // columns, entries[at] % columns
-            at += 1
-            change = values[i - 1] - values[i]
-            if change != 0:
-                for s in range(start[c], slots):
-                    _move(ordered[s], sums[s, p], sums[s, p] + change)
-                    sums[s, p] += change
-        k = indptr[i + 1] - indptr[i]
-        if k == 0:
-            continue
-        observed = np.int64(0)
-        for q in range(indptr[i], indptr[i + 1]):
-            observed += values[indices[q]]
-        ranked = ordered[slot[k]]
-        greater[i] = permutations - np.searchsorted(ranked, observed - 2 * k)
-        less[i] = np.searchsorted(ranked, observed + 2 * k, side="right")
-    return greater, less
-
-
-@njit(cache=True, nogil=True)
-def _move(ranked: Integers, old: int, new: int) -> None:
-    """Replace one value of a sorted array and keep it sorted."""
-    i = np.searchsorted(ranked, old)
-    j = np.searchsorted(ranked, new)
-    if j > i:
-        ranked[i : j - 1] = ranked[i + 1 : j]
-        ranked[j - 1] = new
-    else:
-        for q in range(i, j, -1):
-            ranked[q] = ranked[q - 1]
-        ranked[j] = new
-
-
-@njit(cache=True, nogil=True)
-def _define(
-    values: Floats, indptr: Integers, indices: Integers, weights: Floats, table: Integers, first: int, last: int
-) -> tuple[Integers, Integers]:
-    """Both tails for the sites first..last-1, one site and one permutation at a time; any weights."""
-    permutations = table.shape[0]
-    largest = np.abs(values).max()
-    greater, less = np.full(last - first, -1), np.full(last - first, -1)
-    for i in range(first, last):
-        begin, end = indptr[i], indptr[i + 1]
-        if begin == end:
-            continue
-        observed, weight = 0.0, 0.0
-        for q in range(begin, end):
-            observed += weights[q] * values[indices[q]]
-            weight += abs(weights[q])
-        slack = 1e-14 * (end - begin) * weight * largest  # rounding of the sums: closer ones are ties
-        above, below = 0, 0
-        for p in range(permutations):
-            total = 0.0
-            for c in range(end - begin):
-                d = table[p, c]
-                total += weights[begin + c] * values[d + 1 if d >= i else d]
-            above += total >= observed - slack
-            below += total <= observed + slack
-        greater[i - first], less[i - first] = above, below
-    return greater, less
+def _in_parts(count: Sweep, n: int) -> tuple[Integers, Integers]:
+    """Counts `count(first, last)` over all sites; parts are fixed and each stands for itself, so threads change no byte."""
+    cuts = [*range(0, max(n - PART // 2, 1), PART), n]
+    if len(cuts) == 2:
+        return count(0, n)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        parts = list(pool.map(count, cuts[:-1], cuts[1:]))
+    return np.concatenate([greater for greater, _ in parts]), np.concatenate([less for _, less in parts])
 
 
 def pseudo_p(greater: Integers, less: Integers, permutations: int, *, p_convention: str = "two_sided") -> Floats:
@@ -326,7 +249,7 @@ def benjamini_hochberg(p: Floats) -> Floats:
     p = np.asarray(p, dtype=np.float64)
     adjusted = np.full(p.shape, np.nan)
     known = np.flatnonzero(~np.isnan(p))
-    order = known[np.argsort(p[known], kind="stable")]
+    order = known[np.argsort(p[known])]  # equal p have equal results, whatever their order
     raw = p[order] * known.size / np.arange(1, known.size + 1)
     adjusted[order] = np.minimum(1.0, np.minimum.accumulate(raw[::-1])[::-1])
     return adjusted

@@ -7,6 +7,7 @@ not known is dropped with its links and listed.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -36,7 +37,7 @@ class Field:
     links: csr_array
     weights: str
 
-    @property
+    @cached_property
     def is_defined(self) -> bool:
         """Whether a statistic exists: enough units, at least one link, and values that differ."""
         return self.values.size >= SMALLEST_N and self.links.nnz > 0 and bool(deviations(self.values).any())

@@ -287,7 +287,8 @@ def as_sparse(neighbours: object, index: pd.Index) -> csr_array:
         if not ids.equals(index):
             links = _reorder(links, ids.get_indexer(index))
     elif issparse(neighbours):
-        links = cast(csr_array, neighbours).tocsr().astype(np.float64)
+        given = cast(csr_array, neighbours).tocsr()
+        links = csr_array((given.data.astype(np.float64, copy=False), given.indices, given.indptr), shape=given.shape)
     else:
         fix = (
             "Convert a libpysal W by Graph.from_W." if hasattr(neighbours, "id_order") else "Use lattice_neighbours or polygon_neighbours."

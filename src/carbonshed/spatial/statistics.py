@@ -251,7 +251,7 @@ def local_moran(
     p = permutation.pseudo_p(upper, lower, rounds, p_convention=p_convention)
     p[(centred == 0) & ~np.isnan(p)] = 1.0  # I_i is zero in every permutation
     lag = np.asarray(field.links @ centred)
-    lag[np.abs(lag) <= kernels.NEGLIGIBLE * np.abs(centred).max(initial=0.0) * np.asarray(field.links.sum(axis=1))] = 0.0
+    lag[np.abs(lag) <= kernels.NEGLIGIBLE * np.abs(centred).max(initial=0.0) * kernels.row_sums(field.links)] = 0.0
     signs = [(centred > 0) & (lag > 0), (centred < 0) & (lag < 0), (centred > 0) & (lag < 0), (centred < 0) & (lag > 0)]
     quadrant = np.select(signs, [1, 2, 3, 4], default=0)  # places in LISA_CLASSES
     local = kernels.local_moran_i(field.values, field.links) if field.is_defined else np.full(centred.size, np.nan)
@@ -313,7 +313,7 @@ def getis_ord(
     choose(p_convention, permutation.P_CONVENTIONS, where="p_convention")
     choose(inference, ("permutation", "normal"), where="inference")
     field = prepare(values, neighbours, where="getis_ord")
-    own = np.asarray(field.links.max(axis=1).toarray()).ravel() if star and field.links.nnz else None
+    own = kernels.largest_weights(field.links) if star else None
     z = kernels.getis_ord_z(field.values, field.links, own) if field.is_defined else np.full(field.values.size, np.nan)
     if inference == "normal":
         tail = ndtr(-np.abs(z))
@@ -379,15 +379,14 @@ def _classes(field: Field, kind: Integers, names: tuple[str, ...], p: Floats, al
 
 def _frame(field: Field, columns: dict[str, Floats | pd.Series], p_convention: str, where: str, **attrs: object) -> pd.DataFrame:
     """Results of the known units in the caller's order, NaN elsewhere; warns of islands."""
-    frame = pd.DataFrame(index=field.index)
+    whole: dict[str, Floats | pd.Series | str] = {}
     for name, result in columns.items():
         if isinstance(result, np.ndarray):
             everywhere = np.full(len(field.index), np.nan)
             everywhere[field.place] = result
-            frame[name] = everywhere
-        else:
-            frame[name] = result
-    frame["p_convention"] = p_convention
+            result = everywhere
+        whole[name] = result
+    frame = pd.DataFrame(whole | {"p_convention": p_convention}, index=field.index)
     frame.attrs.update(attrs, weights=field.weights)
     alone = field.index[field.place[field.islands]]
     if len(alone):
