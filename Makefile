@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-all check format bench clean
+.PHONY: demo docs test test-all check format bench clean
 
 $(STAMP): pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "Python >= 3.11 is needed: set PYTHON=/path/to/python3"; exit 1; }
@@ -26,6 +26,13 @@ test: $(VENV)/.installed-dev  ## the tests, without the slow ones
 
 test-all: $(VENV)/.installed-dev  ## all tests
 	$(BIN)/python -m pytest -n auto
+
+docs: $(VENV)/.installed-docs  ## the documentation site, into build/docs: without warnings or not at all
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+$(VENV)/.installed-docs: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install --quiet --editable ".[docs]"
+	touch $@
 
 check: $(VENV)/.installed-dev  ## style, types, and the tower of floors
 	$(BIN)/ruff check src tests
