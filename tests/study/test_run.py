@@ -16,7 +16,7 @@ import carbonshed as cs
 from carbonshed.checks import DataWarning, InputError
 from carbonshed.interfaces.cli import app
 from carbonshed.study.pipeline import StepError
-from carbonshed.study.store import verify
+from carbonshed.study.verifying import verify
 
 CONTRACT = {
     "accounts_grid": "unit_id year scale_km area_km2 carbon_source carbon_sink net_carbon_emission geometry",
@@ -217,7 +217,7 @@ def test_a_read_only_study_folder_asks_for_out(small_study, tmp_path, monkeypatc
     import os
 
     study = cs.Study.open(small_study)
-    monkeypatch.setattr(os, "access", lambda path, mode: not str(path).startswith(str(small_study)))
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK or not str(path).startswith(str(small_study)))
     with pytest.raises(InputError, match="--out"):
         study.run()
     assert not (small_study / "results").exists()

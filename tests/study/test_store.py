@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from shapely.geometry import box
 
 from carbonshed.checks import InputError
-from carbonshed.study.store import Store, digest, file_digest, replacing, verify
+from carbonshed.study.store import Store, digest, file_digest, replacing
+from carbonshed.study.verifying import verify
 
 
 def test_tables_come_back_with_index_geometry_and_crs(tmp_path):
@@ -47,7 +48,7 @@ def test_a_missing_table_names_those_there_are(tmp_path):
 def test_verify_finds_a_changed_and_a_missing_file(tmp_path):
     store = Store(tmp_path)
     files = {f"tables/{n}.parquet": store.write_table(n, pd.DataFrame({"x": [1]})) for n in ("a", "b")}
-    store.write_manifest({"schema_version": 1, "steps": [{"files": files}]})
+    store.write_manifest({"schema_version": 1, "steps": [{"files": files}], "base": str(tmp_path)})
     assert verify(tmp_path) == []
     store.table_path("a").write_bytes(b"x")
     store.table_path("b").unlink()

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from carbonshed.interfaces.talk import Exit, ProgressTalk, exit_codes, give, problem_text, say, words
+from carbonshed.interfaces.talk import Exit, ProgressTalk, exit_codes, give, notices, problem_text, say, words
 
 app = typer.Typer(
     name="carbonshed",
@@ -21,6 +21,7 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout; p
 Lang = Annotated[str, typer.Option("--lang", help="zh or en.", envvar="CARBONSHED_LANG")]
 StudyPath = Annotated[Path, typer.Argument(help="A study.toml or its folder.")]
 ResultPath = Annotated[Path, typer.Argument(help="A result folder.")]
+Inputs = Annotated[Path | None, typer.Option("--inputs", help="Folder to look for inputs in: by SHA-256 for a result's study.toml.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Result folder; default: results beside study.toml.")]
 
 
@@ -107,35 +108,42 @@ def run(
     out: Out = None,
     until: Annotated[str | None, typer.Option("--until", help="Stop after this step.")] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Say what would run and why; run nothing.")] = False,
+    inputs: Inputs = None,
     as_json: Json = False,
     lang: Lang = "en",
 ) -> None:
     """Run a study, or what of it is not done yet."""
     if not explain:
-        _run(study, out, until, as_json, lang)
+        _run(study, out, until, as_json, lang, inputs)
         return
     with exit_codes(as_json=as_json, lang=lang):
         from carbonshed.study.study import Study
 
-        rows = Study.open(study).plan(out, until=until)
+        rows = Study.open(study, inputs=inputs).plan(out, until=until)
         give({"ok": True, "plan": rows} if as_json else "\n".join(f"{r['action']:6} {r['step']:14} {r['reason']}" for r in rows))
 
 
-def _run(study: Path, out: Path | None, until: str | None, as_json: bool, lang: str) -> None:
+def _run(study: Path, out: Path | None, until: str | None, as_json: bool, lang: str, inputs: Path | None = None) -> None:
     progress = ProgressTalk(as_json=as_json)
     try:
-        with exit_codes(as_json=as_json, lang=lang):
+        with exit_codes(as_json=as_json, lang=lang), notices(as_json=as_json):
             from carbonshed.study.study import Study
 
-            opened = Study.open(study)
-            result = opened.run(out, until=until, progress=lambda fraction, message: progress(0.6 * fraction, message))
-            folder = result.folder
-            assert folder is not None
-            report = None
-            if until is None:
+            def draw(folder: Path) -> None:
                 from carbonshed.study.reporting import write_outputs
 
-                report = write_outputs(folder, lang=lang, progress=lambda fraction, message: progress(0.6 + 0.4 * fraction, message))
+                write_outputs(folder, lang=lang, progress=lambda fraction, message: progress(0.6 + 0.4 * fraction, message))
+
+            opened = Study.open(study, inputs=inputs)
+            result = opened.run(
+                out,
+                until=until,
+                progress=lambda fraction, message: progress(0.6 * fraction, message),
+                finish=draw if until is None else None,
+            )
+            folder = result.folder
+            assert folder is not None
+            report = folder / "report.html" if until is None else None
             progress.close()
             if as_json:
                 summary = {key: result.manifest[key] for key in ("totals", "choices", "warnings", "digest")}
@@ -155,9 +163,11 @@ def _run(study: Path, out: Path | None, until: str | None, as_json: bool, lang: 
 def report(result: ResultPath, *, as_json: Json = False, lang: Lang = "en") -> None:
     """Draw report.html again from a result folder alone."""
     with exit_codes(as_json=as_json, lang=lang):
+        from carbonshed.study.lock import one_writer_of
         from carbonshed.study.reporting import write_report
 
-        path = write_report(result, lang=lang)
+        with one_writer_of(result):
+            path = write_report(result, lang=lang)
         give({"ok": True, "report": str(path)} if as_json else words("report", lang, file=path))
 
 
@@ -165,9 +175,11 @@ def report(result: ResultPath, *, as_json: Json = False, lang: Lang = "en") -> N
 def figures(result: ResultPath, *, as_json: Json = False, lang: Lang = "en") -> None:
     """Draw all figures (png, pdf, and their data as csv) again from a result folder alone."""
     with exit_codes(as_json=as_json, lang=lang):
+        from carbonshed.study.lock import one_writer_of
         from carbonshed.study.reporting import write_figures
 
-        paths = write_figures(result)
+        with one_writer_of(result):
+            paths = write_figures(result)
         give({"ok": True, "figures": [str(p) for p in paths]} if as_json else "\n".join(str(p) for p in paths))
 
 
@@ -175,7 +187,7 @@ def figures(result: ResultPath, *, as_json: Json = False, lang: Lang = "en") -> 
 def export(
     result: ResultPath,
     *,
-    formats: Annotated[str, typer.Option("--format", help="Comma-separated: gpkg, xlsx, csv, cog, qml.")] = "gpkg",
+    formats: Annotated[str, typer.Option("--format", help="Comma-separated: gpkg, xlsx, csv, geojson, geoparquet, cog, qml, script, ro-crate.")] = "gpkg",
     out: Annotated[Path | None, typer.Option("--out", help="Folder; default: exports, rasters and styles in the result folder.")] = None,
     as_json: Json = False,
     lang: Lang = "en",
@@ -238,17 +250,18 @@ def compare(first: ResultPath, second: ResultPath, *, as_json: Json = False, lan
 
 @app.command()
 def verify(result: ResultPath, *, as_json: Json = False, lang: Lang = "en") -> None:
-    """Compare every file of a result with the checksum it was written with."""
+    """Compare every file of a result with its checksum, recompute the balance checks, and look for inputs that changed."""
     with exit_codes(as_json=as_json, lang=lang):
         from carbonshed.checks import InputError
-        from carbonshed.study.store import Store
-        from carbonshed.study.store import verify as verify_files
+        from carbonshed.study.store import Store, listed
+        from carbonshed.study.verifying import verify as verify_folder
 
-        problems = verify_files(result)
+        problems = verify_folder(result)
         if problems:
             raise InputError(problems)
-        count = sum(len(step["files"]) for step in Store(result).read_manifest()["steps"])
-        give({"ok": True, "files": count} if as_json else words("unchanged", lang, count=count))
+        manifest = Store(result).read_manifest()
+        count, checks = len(listed(manifest)), len(manifest["balance_checks"])
+        give({"ok": True, "files": count, "balance_checks": checks} if as_json else words("unchanged", lang, count=count, checks=checks))
 
 
 @app.command()

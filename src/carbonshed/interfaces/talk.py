@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import time
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from contextlib import contextmanager
 from enum import IntEnum
 from typing import Any
 
-from carbonshed.checks import CarbonshedError, InputError, Problem
+from carbonshed.checks import CarbonshedError, FolderError, InputError, Problem
 
 
 class Exit(IntEnum):
@@ -44,7 +45,10 @@ WORDS = {
     "equal": {"en": "The two results are equal.", "zh": "两个结果相同。"},
     "written": {"en": "Written: {path}", "zh": "已写入：{path}"},
     "kept": {"en": "There is already a {path}; it was kept.", "zh": "{path} 已存在，未改动。"},
-    "unchanged": {"en": "All {count} files are as they were written.", "zh": "全部 {count} 个文件与写入时一致。"},
+    "unchanged": {
+        "en": "All {count} files are as they were written; {checks} balance checks hold; no input that is still there has changed.",
+        "zh": "全部 {count} 个文件与写入时一致；{checks} 项平衡核对成立；仍在原处的输入均未改动。",
+    },
     "audit": {"en": "{count} identities, largest relative error {error:.1e}.", "zh": "共核对 {count} 项守恒，最大相对误差 {error:.1e}。"},
 }
 
@@ -67,6 +71,30 @@ def give(value: Any) -> None:
         value = json.dumps(plain(value), ensure_ascii=False, indent=1)
     text: str = value
     print(text, flush=True)  # noqa: T201
+
+
+class NoticeTalk(logging.Handler):
+    """Notices of the package on stderr: a line each, or an NDJSON event with ``--json``."""
+
+    def __init__(self, *, as_json: bool):
+        super().__init__(logging.WARNING)
+        self.as_json = as_json
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say one notice."""
+        text = record.getMessage()
+        say(json.dumps({"event": "notice", "message": text}, ensure_ascii=False) if self.as_json else text)
+
+
+@contextmanager
+def notices(*, as_json: bool) -> Iterator[None]:
+    """Say the notices of the package for the block."""
+    logger, handler = logging.getLogger("carbonshed"), NoticeTalk(as_json=as_json)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 class ProgressTalk:
@@ -126,7 +154,7 @@ def exit_codes(*, as_json: bool, lang: str) -> Iterator[None]:
             give({"ok": False, "problems": [problem.as_dict() for problem in error.problems]})
         for problem in error.problems:
             say(problem_text(problem, lang))
-        raise SystemExit(Exit.BAD_DATA) from error
+        raise SystemExit(Exit.STEP_FAILED if isinstance(error, FolderError) else Exit.BAD_DATA) from error
     except (CarbonshedError, OSError) as error:
         if as_json:
             give({"ok": False, "error": str(error)})

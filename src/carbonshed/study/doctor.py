@@ -10,7 +10,7 @@ from importlib import metadata, util
 from pathlib import Path
 
 import carbonshed
-from carbonshed.study.study import PACKAGES
+from carbonshed.study.manifest import PACKAGES
 
 EXTRAS = {"china": "frykit", "excel": "openpyxl"}
 

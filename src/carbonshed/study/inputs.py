@@ -28,9 +28,9 @@ from carbonshed.spatial.grid import Grid
 from carbonshed.spatial.overlay import overlay
 from carbonshed.study.base_year import onto_base_year
 from carbonshed.study.config import Spec
+from carbonshed.study.provenance import Finder, file_state
 from carbonshed.study.raster_inputs import raster_problems, raster_roles
 from carbonshed.study.settings import settings_problems
-from carbonshed.study.store import file_digest
 from carbonshed.study.total_inputs import read_emissions, read_long, read_totals, warn_all
 
 READ_WITH: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -49,30 +49,40 @@ class InputFiles:
     paths: dict[str, list[Path]]
     years: dict[int, Path]
     rasters: dict[str, dict[int, Path]] = field(default_factory=dict)
-    _digests: dict[Path, str] = field(default_factory=dict)
+    names: dict[Path, str] = field(default_factory=dict)
+    """Path of each file as ``study.toml`` has it."""
+    finder: Finder = field(default_factory=lambda: Finder(Path()))
+    _seen: dict[Path, tuple[int, ...]] = field(default_factory=dict)
 
     def digests(self, role: str) -> list[str]:
         """SHA-256 of each file of a role, and of the rasters that are read with it."""
         return [self._digest(path) for name in (role, *READ_WITH.get(role, ())) for path in self.paths.get(name, [])]
 
     def _digest(self, path: Path) -> str:
-        if path not in self._digests:
-            self._digests[path] = file_digest(path)
-        return self._digests[path]
+        self._seen.setdefault(path, file_state(path))
+        return self.finder.digest(path)
+
+    def changed(self) -> str:
+        """What a reader must be told of files that vanished or were written since their digest was taken; empty where none was."""
+        gone = [str(path) for path in self._seen if not path.is_file()]
+        other = [str(path) for path, state in self._seen.items() if path.is_file() and file_state(path) != state]
+        told = [f"input vanished while it was being read: {examples(gone)}"] if gone else []
+        told += [f"input changed while it was being read: {examples(other)}"] if other else []
+        return "; ".join(told) + (". Put it back and run again: what was finished is kept." if told else "")
 
     def record(self, spec: Spec, base: Path) -> list[dict[str, Any]]:
-        """One row a file for the manifest: role, path, SHA-256, licence, citation."""
+        """One row a file for the manifest: role, path as in ``study.toml``, SHA-256, where it was found, licence, citation."""
         rows = []
         for role, paths in self.paths.items():
             told = spec.sources.get(role, {})
             for path in paths:
-                shown = path.relative_to(base) if path.is_relative_to(base) else path
+                shown = self.names.get(path) or str(path.relative_to(base) if path.is_relative_to(base) else path)
                 source = {"licence": told.get("licence", ""), "citation": told.get("citation", "")}
-                rows.append({"role": role, "path": str(shown), "sha256": self._digest(path), **source})
+                rows.append({"role": role, "path": shown, "sha256": self._digest(path), "found": str(path.resolve()), **source})
         return rows
 
 
-def input_files(spec: Spec, base: Path) -> InputFiles:
+def input_files(spec: Spec, base: Path, finder: Finder | None = None) -> InputFiles:
     """Resolve every path of the study; refuse with all the files that are not there, naming near ones.
 
     Parameters
@@ -80,37 +90,63 @@ def input_files(spec: Spec, base: Path) -> InputFiles:
     spec : Spec
     base : Path
         Folder that relative paths are relative to.
+    finder : Finder, optional
+        Where inputs are looked for; default: at their path from `base`.
     """
-    named: dict[str, list[tuple[str, Path]]] = {}
-    years: dict[int, Path] = {}
-    if spec.counties:
-        named["counties"] = [("[counties] boundaries", base / spec.counties.boundaries)]
-        if spec.counties.table:
-            named["county_table"] = [("[counties] table", base / spec.counties.table)]
-        if spec.counties.crosswalk:
-            named["crosswalk"] = [("[counties] crosswalk", base / spec.counties.crosswalk)]
-    if spec.compensation.flow_cost.endswith(".csv"):
-        named["flow_cost"] = [("[compensation] flow_cost", base / spec.compensation.flow_cost)]
-    if spec.region:
-        named["region"] = [("[region] boundary", base / spec.region.boundary)]
-    if spec.land_cover:
-        years = {year: base / path for year, path in land_cover_paths(spec.land_cover.path, spec.study.years).items()}
-        named["land_cover"] = [(f"[land_cover] path, {year}", path) for year, path in years.items()]
-        if spec.land_cover.product.endswith(".toml"):
-            named["legend"] = [("[land_cover] product", base / spec.land_cover.product)]
-    if spec.accounting.coefficients.endswith(".toml"):
-        named["coefficients"] = [("[accounting] coefficients", base / spec.accounting.coefficients)]
-    for role, table in (("emissions", spec.emissions), ("economy", spec.economy)):
-        if table:
-            named[role] = [(f"[{role}] path", base / table.path)]
-    rasters: dict[str, dict[int, Path]] = {}
-    for role, about in raster_roles(spec).items():
-        rasters[role] = {year: base / path for year, path in land_cover_paths(about.template, spec.study.years).items()}
-        named[role] = [(f"{about.key}, {year}", path) for year, path in rasters[role].items()]
-    problems = [_not_there(key, path) for entries in named.values() for key, path in entries if not path.is_file()]
+    finder = finder or Finder(base)
+    named, yearly = _named_paths(spec)
+    problems: list[Problem] = []
+    found: dict[str, Path] = {}
+    for key, name in (entry for entries in named.values() for entry in entries):
+        try:
+            found[name] = finder.find(name)
+        except InputError as error:
+            problems += error.problems
+            continue
+        if not found[name].is_file():
+            problems.append(_not_there(key, found[name]))
     if problems:
         raise InputError(problems)
-    return InputFiles({role: list(dict.fromkeys(path for _, path in entries)) for role, entries in named.items()}, years, rasters)
+    paths = {role: list(dict.fromkeys(found[name] for _, name in entries)) for role, entries in named.items()}
+    rasters = {role: {year: found[name] for year, name in years.items()} for role, years in yearly.items()}
+    years = rasters.pop("land_cover", {})
+    names = {path: _shown(name, base) for name, path in found.items()}
+    return InputFiles(paths, years, rasters, names, finder)
+
+
+def _shown(name: str, base: Path) -> str:
+    path = Path(name)
+    return str(path.relative_to(base)) if path.is_absolute() and path.is_relative_to(base) else name
+
+
+def _named_paths(spec: Spec) -> tuple[dict[str, list[tuple[str, str]]], dict[str, dict[int, str]]]:
+    """Every path of the study by role, each with the key that names it; of rasters also by year."""
+    named: dict[str, list[tuple[str, str]]] = {}
+    yearly: dict[str, dict[int, str]] = {}
+    if spec.counties:
+        named["counties"] = [("[counties] boundaries", spec.counties.boundaries)]
+        if spec.counties.table:
+            named["county_table"] = [("[counties] table", spec.counties.table)]
+        if spec.counties.crosswalk:
+            named["crosswalk"] = [("[counties] crosswalk", spec.counties.crosswalk)]
+    if spec.compensation.flow_cost.endswith(".csv"):
+        named["flow_cost"] = [("[compensation] flow_cost", spec.compensation.flow_cost)]
+    if spec.region:
+        named["region"] = [("[region] boundary", spec.region.boundary)]
+    if spec.land_cover:
+        yearly["land_cover"] = {year: str(path) for year, path in land_cover_paths(spec.land_cover.path, spec.study.years).items()}
+        named["land_cover"] = [(f"[land_cover] path, {year}", path) for year, path in yearly["land_cover"].items()]
+        if spec.land_cover.product.endswith(".toml"):
+            named["legend"] = [("[land_cover] product", spec.land_cover.product)]
+    if spec.accounting.coefficients.endswith(".toml"):
+        named["coefficients"] = [("[accounting] coefficients", spec.accounting.coefficients)]
+    for role, table in (("emissions", spec.emissions), ("economy", spec.economy)):
+        if table:
+            named[role] = [(f"[{role}] path", table.path)]
+    for role, about in raster_roles(spec).items():
+        yearly[role] = {year: str(path) for year, path in land_cover_paths(about.template, spec.study.years).items()}
+        named[role] = [(f"{about.key}, {year}", path) for year, path in yearly[role].items()]
+    return named, yearly
 
 
 def _not_there(key: str, path: Path) -> Problem:

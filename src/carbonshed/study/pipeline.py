@@ -21,7 +21,7 @@ import carbonshed
 from carbonshed.checks import CarbonshedError, DataWarning
 from carbonshed.study.config import Spec
 from carbonshed.study.inputs import InputFiles, Inputs, read_inputs
-from carbonshed.study.store import Store, digest
+from carbonshed.study.store import Store, digest, plain
 
 logger = logging.getLogger(__name__)
 
@@ -31,8 +31,9 @@ Progress = Callable[[float, str], None]
 class StepError(CarbonshedError):
     """A step failed for a reason other than its data; the folder stays valid and the run can be resumed."""
 
-    def __init__(self, step: str, cause: BaseException):
-        super().__init__(f"step {step!r} failed: {type(cause).__name__}: {cause}")
+    def __init__(self, step: str, cause: BaseException | str):
+        told = cause if isinstance(cause, str) else f"{type(cause).__name__}: {cause}"
+        super().__init__(f"step {step!r} failed: {told}")
         self.step = step
 
 
@@ -104,20 +105,23 @@ def active(steps: Sequence[Step], spec: Spec, until: str | None = None) -> list[
     return chosen[: names.index(until) + 1]
 
 
-def step_keys(steps: Sequence[Step], spec: Spec, input_files: InputFiles) -> dict[str, str]:
-    """Content key of every step."""
-    keys: dict[str, str] = {}
+def step_parts(steps: Sequence[Step], spec: Spec, input_files: InputFiles) -> dict[str, dict[str, Any]]:
+    """What each step is made from: version, keys of ``study.toml``, SHA-256 of files, keys of the steps before it. Plain data."""
+    parts: dict[str, dict[str, Any]] = {}
     for step in steps:
-        keys[step.name] = digest(
-            {
-                "step": step.name,
-                "version": carbonshed.__version__,
-                "spec": {path: _look_up(spec, path) for path in step.reads},
-                "files": {role: input_files.digests(role) for role in step.files},
-                "needs": [keys[name] for name in step.needs if name in keys],
-            }
-        )
-    return keys
+        parts[step.name] = {
+            "step": step.name,
+            "version": carbonshed.__version__,
+            "spec": {path: plain(_look_up(spec, path)) for path in step.reads},
+            "files": {role: input_files.digests(role) for role in step.files},
+            "needs": {name: digest(parts[name]) for name in step.needs if name in parts},
+        }
+    return parts
+
+
+def step_keys(steps: Sequence[Step], spec: Spec, input_files: InputFiles) -> dict[str, str]:
+    """Content key of every step: the SHA-256 of what it is made from."""
+    return {name: digest(part) for name, part in step_parts(steps, spec, input_files).items()}
 
 
 def _look_up(spec: Spec, path: str) -> Any:

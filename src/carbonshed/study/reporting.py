@@ -1,15 +1,21 @@
-"""What a run leaves for people: figures, report, rasters and styles, drawn from the result folder alone."""
+"""What a run leaves for people: figures, report, rasters and styles, drawn from the result folder alone.
+
+The manifest lists what was drawn, with its SHA-256 and the digest of the result it was drawn from: what is listed is not drawn again, and
+a picture of another result is told apart.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from carbonshed.checks import CarbonshedError
 from carbonshed.present.export import export
 from carbonshed.present.figures import save_figures
 from carbonshed.present.report import render_report
 from carbonshed.study.pipeline import Progress, StepError
-from carbonshed.study.store import write_text
+from carbonshed.study.store import Store, file_digest, write_text
 from carbonshed.study.study import Result
 
 
@@ -33,27 +39,65 @@ def write_report(folder: Path, *, lang: str = "en", progress: Progress = _silent
     Result.open(folder)
     path = Path(folder) / "report.html"
     write_text(path, render_report(Path(folder), lang=lang, progress=progress, pictures_from=pictures_from))
+    _note(Store(Path(folder)), [path])
     return path
 
 
 def write_figures(folder: Path, *, lang: str = "both", progress: Progress = _silent) -> list[Path]:
     """Write every figure as PNG and PDF, with its data as CSV, into ``figures/``."""
     Result.open(folder)
-    return save_figures(Path(folder), lang, progress=progress)
+    paths = save_figures(Path(folder), lang, progress=progress)
+    _note(Store(Path(folder)), paths)
+    return paths
 
 
 def write_outputs(folder: Path, *, lang: str = "en", progress: Progress = _silent) -> Path:
-    """Figures, report, rasters (COG, where there is a grid) and QGIS styles of a result; the path of the report."""
+    """Figures, report, rasters (COG, where there is a grid) and QGIS styles of a result; the path of the report.
+
+    What was drawn from this very result before, and is as it was written, is left as it is.
+    """
+    store = Store(Path(folder))
+    if is_drawn(store, lang):
+        return store.folder / "report.html"
     wanted = {"cog": "accounts_grid", "qml": "zones"}
     try:
+        before = _forget(store)
         write_figures(folder, progress=lambda fraction, message: progress(0.8 * fraction, f"figures: {message}"))
         progress(0.8, "report")
         path = write_report(folder, lang=lang, pictures_from=Path(folder) / "figures")
         progress(0.9, "rasters and styles")
         tables = Result.open(folder).tables
-        export(folder, [name for name, table in wanted.items() if table in tables])
+        _note(store, export(folder, [name for name, table in wanted.items() if table in tables]), lang=lang)
+        for name in before.keys() - store.read_manifest()["outputs"]["files"].keys():
+            (store.folder / name).unlink(missing_ok=True)
     except (CarbonshedError, KeyboardInterrupt):
         raise
     except Exception as error:
         raise StepError("report", error) from error
     return path
+
+
+def is_drawn(store: Store, lang: str) -> bool:
+    """Whether all that belongs to the result of a folder was drawn from it, opens in `lang`, and is as it was written."""
+    manifest = store.read_manifest()
+    outputs = manifest.get("outputs", {})
+    return outputs.get("of") == manifest["digest"] and outputs.get("lang") == lang and store.agrees(outputs["files"])
+
+
+def _note(store: Store, paths: Sequence[Path], **said: Any) -> None:
+    """List files in the manifest as drawn from its result."""
+    manifest = store.read_manifest()
+    outputs = manifest.get("outputs", {})
+    known = outputs.get("files", {}) if outputs.get("of") == manifest["digest"] else {}
+    files = {path.relative_to(store.folder).as_posix(): file_digest(path) for path in paths}
+    manifest["outputs"] = {**outputs, "of": manifest["digest"], **said, "files": {**known, **files}}
+    store.write_manifest(manifest)
+
+
+def _forget(store: Store) -> dict[str, str]:
+    """Take what was drawn from the manifest, since it is to be drawn anew; gives what was listed."""
+    manifest = store.read_manifest()
+    outputs: dict[str, Any] = manifest.pop("outputs", {})
+    if outputs:
+        store.write_manifest(manifest)
+    return dict(outputs.get("files", {}))

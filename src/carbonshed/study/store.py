@@ -1,7 +1,9 @@
-"""The result folder: tables, manifest, atomic writes, checksums.
+"""The result folder: tables, manifest, checksums, and how a new result takes the place of an old one.
 
-A file is written under a temporary name beside its place and renamed, so that a reader - or the next run - sees the old file or
-the new one, never half of one.
+Every file is written whole or not at all (`carbonshed.files`). A folder that holds a whole result keeps it until the next one is whole:
+that one grows in ``.next``, a result folder of its own with links to the tables that did not change, is renamed to ``.ready``, and
+is then moved into place file by file, the manifest last. Who is killed on the way leaves ``.next``, which the next run goes on
+with, or ``.ready``, which the next run moves into place first.
 """
 
 from __future__ import annotations
@@ -11,18 +13,21 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
 import pandas as pd
 
-from carbonshed.checks import InputError, Problem, refuse
+from carbonshed.checks import FolderError, InputError, Problem, refuse
+from carbonshed.files import discard, flush, replacing, sweep, write_text
+
+__all__ = ["MANIFEST", "SCHEMA_VERSION", "Store", "digest", "file_digest", "plain", "read_parquet", "replacing", "write_text"]
 
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
+NEXT, READY = ".next", ".ready"
 
 
 def file_digest(path: Path) -> str:
@@ -35,27 +40,6 @@ def digest(value: Any) -> str:
     """SHA-256 of plain data: the same for equal data, whatever the order of its keys."""
     text = json.dumps(plain(value), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its place when the block ends well, and vanishes when it does not."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary)
-        else:
-            temporary.unlink(missing_ok=True)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file in one step (UTF-8)."""
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
 
 
 class Store:
@@ -75,7 +59,7 @@ class Store:
         there = next(path for path in (self.folder, *self.folder.absolute().parents) if path.exists())
         if not there.is_dir() or not os.access(there, os.W_OK):
             fix = "Name another result folder: --out DIR (in Python: run(out))."
-            raise refuse("not_writable", expected="a folder that can be written", got="one that cannot", where=str(there), fix=fix)
+            raise FolderError(Problem("not_writable", "a folder that can be written", "one that cannot", str(there), fix))
 
     def table_path(self, name: str) -> Path:
         """Where the table of that name stands."""
@@ -128,6 +112,69 @@ class Store:
         """Write the manifest in one step."""
         write_text(self.manifest_path, json.dumps(plain(manifest), ensure_ascii=False, indent=1) + "\n")
 
+    def settle(self) -> None:
+        """Put right what a killed run left: a result that was ready takes its place, halves of files go."""
+        if (self.folder / READY).is_dir():
+            self._move_in()
+        sweep(self.folder)
+
+    def next(self) -> Store:
+        """The folder in which the next result grows while this one holds a whole result."""
+        return Store(self.folder / NEXT)
+
+    def take(self, following: Store) -> None:
+        """Have the whole result in `following`, which is `next()`, take the place of the one that is here."""
+        following.folder.rename(self.folder / READY)
+        flush(self.folder)
+        self._move_in()
+
+    def _move_in(self) -> None:
+        ready = Store(self.folder / READY)
+        if not ready.manifest_path.is_file():  # all of it was moved before
+            discard(ready.folder)
+            return
+        before, after = listed(self.read_manifest()), listed(ready.read_manifest())
+        for path in sorted(path for path in ready.folder.rglob("*") if path.is_file() and path != ready.manifest_path):
+            place = self.folder / path.relative_to(ready.folder)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            path.replace(place)
+        for name in before.keys() - after.keys():
+            (self.folder / name).unlink(missing_ok=True)
+        for folder in {(self.folder / name).parent for name in after}:
+            flush(folder)
+        ready.manifest_path.replace(self.manifest_path)
+        self.drop_unlisted(after)
+        flush(self.folder)
+        discard(ready.folder)
+
+    def link(self, names: Mapping[str, str], source: Store) -> None:
+        """Have these files of another store here too, as links where the file system has them."""
+        for name in names:
+            place = self.folder / name
+            discard(place)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                os.link(source.folder / name, place)
+            except OSError:
+                with replacing(place) as temporary:
+                    shutil.copyfile(source.folder / name, temporary)
+
+    def drop_unlisted(self, files: Mapping[str, str]) -> None:
+        """Remove tables that the result does not have: they are of another run, and who draws from the folder would draw them."""
+        for path in (self.folder / "tables").glob("*.parquet"):
+            if f"tables/{path.name}" not in files:
+                path.unlink()
+
+    def agrees(self, files: Mapping[str, str]) -> bool:
+        """Whether each of these files is there with the bytes it was written with."""
+        return all((self.folder / name).is_file() and file_digest(self.folder / name) == written for name, written in files.items())
+
+
+def listed(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Every file that a manifest lists, with its SHA-256: tables, and what was drawn from them."""
+    tables = {name: written for step in manifest.get("steps", []) for name, written in step.get("files", {}).items()}
+    return {**tables, **manifest.get("outputs", {}).get("files", {})}
+
 
 def read_parquet(path: Path) -> pd.DataFrame:
     """A table from a parquet file; a GeoDataFrame where it has a geometry; index `unit_id` where it has that column."""
@@ -149,22 +196,3 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if value is None or isinstance(value, bool | int | str) else str(value)
-
-
-def verify(folder: Path) -> list[Problem]:
-    """Every file of the manifest whose bytes are not those that were written."""
-    store = Store(folder)
-    manifest = store.read_manifest()
-    if not manifest:
-        fix = "Give the folder that `carbonshed run` wrote."
-        raise refuse("no_result", expected="a result folder with a manifest.json", got="none", where=str(folder), fix=fix)
-    problems = []
-    for step in manifest["steps"]:
-        for name, written in step["files"].items():
-            path = store.folder / name
-            if not path.is_file():
-                problems.append(Problem("file_missing", name, "no file", str(folder), "Run the study again: it is written anew."))
-            elif (found := file_digest(path)) != written:
-                fix = "The file was changed after the run; run the study again."
-                problems.append(Problem("file_changed", f"SHA-256 {written[:12]}...", f"{found[:12]}...", name, fix))
-    return problems

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import platform
 import tomllib
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
-from importlib import metadata
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
 import pandas as pd
 
-import carbonshed
-from carbonshed import registry
 from carbonshed.checks import InputError, Problem, nearest, refuse
 from carbonshed.study.config import Spec, parse_spec, read_spec
 from carbonshed.study.inputs import InputFiles, input_files
-from carbonshed.study.pipeline import Context, Progress, StepOutput, StoredTables, active, run_step, step_keys
+from carbonshed.study.pipeline import Progress, StepOutput, StoredTables, active
+from carbonshed.study.plan import plan_rows
+from carbonshed.study.provenance import Finder
+from carbonshed.study.runner import Finish, Job, run_in_memory, run_into
 from carbonshed.study.steps import STEPS
-from carbonshed.study.store import SCHEMA_VERSION, Store, digest, write_text
+from carbonshed.study.store import Store
 
 SHORTCUTS = {
     "carbon_price": "compensation.price",
@@ -39,22 +37,6 @@ SHORTCUTS = {
     "rule": "scale.rule",
 }
 """Short names that `Study.with_` takes beside dotted keys."""
-
-PACKAGES = (
-    "numpy",
-    "scipy",
-    "numba",
-    "pandas",
-    "geopandas",
-    "shapely",
-    "pyproj",
-    "rasterio",
-    "scikit-learn",
-    "libpysal",
-    "POT",
-    "matplotlib",
-)
-
 
 def _silent(fraction: float, message: str) -> None:
     """Progress that nobody looks at."""
@@ -133,6 +115,11 @@ class Result:
         where = f" in {self.folder}" if self.folder else ""
         return f"<Result of {self.manifest['study']['name']!r}{where}: {', '.join(self.tables)}>"
 
+    def _repr_html_(self) -> str:
+        from carbonshed.present.notebook import result_html
+
+        return result_html(self.manifest, list(self.tables), str(self.folder) if self.folder else None)
+
 
 class Study:
     """A study: its specification and the folder its paths are relative to.
@@ -145,15 +132,32 @@ class Study:
     >>> dearer = study.with_(carbon_price=120).run()  # doctest: +SKIP
     """
 
-    def __init__(self, spec: Spec, base: Path, *, memory: dict[str, StepOutput] | None = None, is_scenario: bool = False):
+    def __init__(
+        self,
+        spec: Spec,
+        base: Path,
+        *,
+        memory: dict[str, StepOutput] | None = None,
+        is_scenario: bool = False,
+        finder: Finder | None = None,
+    ):
         self.spec, self.base = spec, base
+        self._finder = finder or Finder(base)
         self._memory: dict[str, StepOutput] = {} if memory is None else memory
         self._is_scenario = is_scenario
         self._files: InputFiles | None = None
 
     @classmethod
-    def open(cls, path: str | Path) -> Study:
+    def open(cls, path: str | Path, *, inputs: str | Path | None = None) -> Study:
         """Open a ``study.toml``, or the folder it stands in.
+
+        Parameters
+        ----------
+        path : path
+            In a result folder, the run is repeated: inputs are those that its manifest records, wherever they are found with the bytes
+            they had (where they were read, at their path from here, or in `inputs`).
+        inputs : path, optional
+            Folder in which inputs are looked for too: those of a repeated run by their SHA-256, others by name.
 
         Raises
         ------
@@ -161,13 +165,25 @@ class Study:
             With every problem of the file: unknown keys (naming the nearest), wrong values, contradictions.
         """
         file = Path(path)
-        return cls(read_spec(file), (file if file.is_dir() else file.parent).resolve())
+        spec, base = read_spec(file), (file if file.is_dir() else file.parent).resolve()
+        return cls(spec, base, finder=Finder.beside(base, Path(inputs).resolve() if inputs else None))
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any], *, base: str | Path) -> Study:
+        """A study from plain values, as ``study.toml`` would hold them; paths are relative to `base`.
+
+        Raises
+        ------
+        InputError
+            As `open`.
+        """
+        return cls(parse_spec(dict(values), where="Study.from_values"), Path(base).resolve())
 
     @property
     def input_files(self) -> InputFiles:
         """All input files with their digests (taken once)."""
         if self._files is None:
-            self._files = input_files(self.spec, self.base)
+            self._files = input_files(self.spec, self.base, self._finder)
         return self._files
 
     @property
@@ -197,8 +213,8 @@ class Study:
                 hint = f"Did you mean {near!r}?" if near else "Use a dotted key such as 'compensation.price'."
                 raise refuse("unknown_change", expected="a key of study.toml", got=repr(name), where="Study.with_", fix=hint)
             data.setdefault(section, {})[key] = value
-        scenario = Study(parse_spec(data, where="Study.with_"), self.base, memory=self._memory, is_scenario=True)
-        return scenario
+        spec = parse_spec(data, where="Study.with_")
+        return Study(spec, self.base, memory=self._memory, is_scenario=True, finder=self._finder)
 
     def check(self) -> list[Problem]:
         """Every problem of the study and of its inputs, errors first; writes nothing."""
@@ -221,22 +237,7 @@ class Study:
 
     def plan(self, out: str | Path | None = None, *, until: str | None = None) -> list[dict[str, str]]:
         """What `run` would do and why: one row a step with ``run`` or ``reuse`` and the reason."""
-        steps = active(STEPS, self.spec, self._known_step(until))
-        keys = step_keys(steps, self.spec, self.input_files)
-        old = {s["name"]: s for s in Store(self._folder(out)).read_manifest().get("steps", [])}
-        rows = []
-        for step in steps:
-            before = old.get(step.name)
-            same = before is not None and before["key"] == keys[step.name]
-            reason = (
-                "same inputs, keys and version"
-                if same
-                else "not run yet"
-                if before is None
-                else "an input, a key or a step before it changed"
-            )
-            rows.append({"step": step.name, "action": "reuse" if same else "run", "reason": reason})
-        return rows
+        return plan_rows(self._job(self._known_step(until), _silent), Store(self._folder(out)))
 
     def _known_step(self, until: str | None) -> str | None:
         names = [step.name for step in active(STEPS, self.spec)]
@@ -249,7 +250,14 @@ class Study:
     def _folder(self, out: str | Path | None) -> Path:
         return Path(out) if out is not None else self.default_folder
 
-    def run(self, out: str | Path | None = None, *, until: str | None = None, progress: Progress = _silent) -> Result:
+    def run(
+        self,
+        out: str | Path | None = None,
+        *,
+        until: str | None = None,
+        progress: Progress = _silent,
+        finish: Finish | None = None,
+    ) -> Result:
         """Run the study, or what of it is not done yet, and return its result.
 
         Parameters
@@ -260,91 +268,27 @@ class Study:
             Stop after this step.
         progress : callable
             ``progress(fraction, message)``.
+        finish : callable, optional
+            ``finish(folder)`` on the folder of the finished tables, before they take the place of an earlier result: draws what belongs
+            to it (`carbonshed.study.reporting.write_outputs`).
 
         Raises
         ------
+        FolderError
+            If the folder cannot be written, or another run is writing it.
         InputError
             If the inputs cannot be used; every problem at once. Nothing that was finished is lost.
         """
-        steps = active(STEPS, self.spec, self._known_step(until))
-        store = None if self._is_scenario and out is None else Store(self._folder(out))
-        if store:
-            store.check_writable()
-        keys = step_keys(active(STEPS, self.spec), self.spec, self.input_files)
-        done = _still_valid(store, keys) if store else {}
-        tables = StoredTables({}, store)
-        context = Context(self.spec, self.input_files, tables)
-        for number, step in enumerate(steps):
-            if step.name in done:
-                tables.know(done[step.name]["tables"])
-                continue
-            progress(number / len(steps), step.name)
-            key = keys[step.name]
-            output = self._memory.get(key)
-            if output is None:
-                context.progress = _within(progress, number, len(steps), step.name)
-                output = run_step(step, context)
-                self._memory[key] = output
-            tables.remember(output.tables)
-            done[step.name] = self._record(step.name, key, output, store)
-            if store:
-                store.write_manifest(self._manifest(done, keys))
-        manifest = self._manifest(done, keys)
-        if store:
-            write_text(store.folder / "study.toml", _study_text(self))
-            store.write_manifest(manifest)
-        progress(1.0, "done")
-        return Result(tables, manifest, store.folder if store else None)
+        job = self._job(self._known_step(until), progress)
+        if self._is_scenario and out is None:
+            return Result(*run_in_memory(job))
+        store = Store(self._folder(out))
+        store.check_writable()
+        return Result(*run_into(job, store, finish), store.folder)
 
-    def _record(self, name: str, key: str, output: StepOutput, store: Store | None) -> dict[str, Any]:
-        files = {f"tables/{table}.parquet": store.write_table(table, frame) for table, frame in output.tables.items()} if store else {}
-        row = {"name": name, "key": key, "seconds": round(output.seconds, 3), "tables": list(output.tables), "files": files}
-        return {**row, **output.record()}
-
-    def _manifest(self, done: Mapping[str, dict[str, Any]], order: Iterable[str]) -> dict[str, Any]:
-        spec = self.spec
-        records = [done[name] for name in order if name in done]
-        choices: dict[str, Any] = {}
-        totals: dict[int, dict[str, Any]] = {}
-        for record in records:
-            choices |= record["choices"]
-            for row in record["totals"]:
-                totals.setdefault(row["year"], {}).update(row)
-        told = [dict(note) for note in spec.notes]
-        content = {
-            "schema_version": SCHEMA_VERSION,
-            "carbonshed_version": carbonshed.__version__,
-            "study": {**spec.study.model_dump(), "crs": choices.get("crs", spec.study.crs)},
-            "spec": spec.model_dump(),
-            "base": str(self.base),
-            "inputs": self.input_files.record(spec, self.base),
-            "choices": choices,
-            "totals": [totals[year] for year in sorted(totals)],
-            "balance_checks": [row for record in records for row in record["checks"]],
-            "warnings": [{"step": record["name"], "message": text} for record in records for text in record["warnings"]],
-            "notes": [*told, *(note for record in records for note in record["notes"])],
-            "terms": {name: term.as_dict() for name, term in registry.terms().items()},
-            "is_simulated": spec.study.simulated,
-        }
-        stable = {key: value for key, value in content.items() if key not in ("base", "terms", "carbonshed_version")}
-        stable["steps"] = [{k: v for k, v in record.items() if k not in ("seconds", "key")} for record in records]
-        packages = {name: metadata.version(name) for name in PACKAGES}
-        run = {"steps": records, "packages": {"python": platform.python_version(), **packages}, "written": _now()}
-        return {**content, **run, "digest": digest(stable)}
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _within(progress: Progress, number: int, count: int, name: str) -> Progress:
-    return lambda fraction, message: progress((number + fraction) / count, f"{name}: {message}")
-
-
-def _still_valid(store: Store, keys: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """Records of the steps in the folder whose key has not changed and whose files are there."""
-    records = store.read_manifest().get("steps", [])
-    return {r["name"]: r for r in records if keys.get(r["name"]) == r["key"] and all((store.folder / f).is_file() for f in r["files"])}
+    def _job(self, until: str | None, progress: Progress) -> Job:
+        chain, wanted = active(STEPS, self.spec), active(STEPS, self.spec, until)
+        return Job(self.spec, self.base, self.input_files, chain, wanted, _study_text(self), self._memory, progress)
 
 
 def _study_text(study: Study) -> str:
