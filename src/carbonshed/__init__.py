@@ -14,6 +14,7 @@ PUBLIC = {
     "Grid": "spatial.grid",
     "coarsen": "spatial.grid",
     "tabulate_land_area": "readers.land_cover",
+    "tabulate_grids": "readers.grid_tables",
     "carbon_sink": "accounting.carbon_sinks",
     "allocate": "accounting.allocation",
     "scale_response": "scale.response",

@@ -1,0 +1,236 @@
+"""Many grids from one reading: by hand, against plain loops, exactextract and tabulate_land_area, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import rasterio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pyproj import CRS
+from rasterio.transform import Affine
+
+import carbonshed as cs
+from carbonshed.checks import InputError
+from carbonshed.readers.grid_tables import tabulate_grids
+from carbonshed.readers.land_cover import tabulate_land_area
+from carbonshed.spatial.crs import china_albers
+from carbonshed.spatial.grid import Grid
+from carbonshed.spatial.grid_land_area import GridLandArea
+
+ALBERS = china_albers()
+LEGEND = {1: "forest", 2: "cropland", 3: "water", 4: "built_up", 0: "nodata"}
+NAMES = ["nodata", "forest", "cropland", "water", "built_up"]
+
+
+def write(path: Path, values: Any, *, pixel: float = 30.0, corner: tuple[float, float] = (437.3, 4_000_123.9), **more: Any) -> Path:
+    values = np.asarray(values)
+    values = values[None] if values.ndim == 2 else values
+    profile = {"height": values.shape[1], "width": values.shape[2], "count": len(values), "dtype": values.dtype}
+    profile |= {"driver": "GTiff", "crs": ALBERS.to_wkt(), "transform": Affine(pixel, 0, corner[0], 0, -pixel, corner[1])} | more
+    with rasterio.open(path, "w", **profile) as file:
+        file.write(values)
+    return path
+
+
+def random_map(shape: tuple[int, int], seed: int = 0, n: int = 5) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, n, shape, dtype=np.uint8)
+
+
+def overlap(n: int, begin: float, pixel: float, first: float, side: float, cells: int) -> np.ndarray:
+    """Share of each pixel in each cell along one axis, plainly."""
+    a = begin + np.arange(n)[:, None] * pixel
+    b = first + np.arange(cells) * side
+    low, high = np.minimum(a, a + pixel), np.maximum(a, a + pixel)
+    return np.maximum(np.minimum(high, b + side) - np.maximum(low, b), 0) / abs(pixel)
+
+
+def plain(values: np.ndarray, transform: Any, grid: Grid, k: int) -> np.ndarray:
+    west, south, _, _ = grid.bounds
+    rows = overlap(values.shape[0], transform[5], transform[4], south, grid.side_m, grid.n_rows)
+    columns = overlap(values.shape[1], transform[2], transform[0], west, grid.side_m, grid.n_cols)
+    return rows.T @ (values == k) @ columns * abs(transform[0] * transform[4]) / 1e6
+
+
+def assert_plain(result: GridLandArea, values: np.ndarray, transform: Any) -> None:
+    for grid, km2, nodata in zip(result.grids, result.km2, result.nodata_km2, strict=True):
+        for k, name in enumerate(NAMES):
+            found = nodata[0] if name == "nodata" else km2[0, :, :, result.land_classes.index(name)]
+            assert found == pytest.approx(plain(values, transform, grid, k), rel=1e-9, abs=1e-7)
+
+
+def test_by_hand(tmp_path: Path) -> None:
+    """Four pixels of 1 km; the 1.5-km cells cut the second row and column in halves."""
+    path = write(tmp_path / "map.tif", np.array([[1, 1, 2], [1, 3, 2], [3, 3, 0]], np.uint8), pixel=1000.0, corner=(0.0, 3000.0))
+    result = cs.tabulate_grids({2020: path}, sides_km=[1.5, 3], legend=LEGEND)
+    area = result.land_area(1.5)
+    assert area["unit_id"].values.tolist() == ["g1.5:R000C000", "g1.5:R000C001", "g1.5:R001C000", "g1.5:R001C001"]
+    assert area.sel(year=2020, land_class="forest").values.tolist() == [0.5, 0.0, 2.0, 0.5]
+    assert area.sel(year=2020, land_class="water").values.tolist() == [1.75, 0.75, 0.25, 0.25]
+    assert area.sel(year=2020, land_class="cropland").values.tolist() == [0.0, 0.5, 0.0, 1.5]
+    assert area["nodata_km2"].values.tolist() == [[0.0, 1.0, 0.0, 0.0]]
+    assert result.land_area(3).sum().item() == pytest.approx(8.0)
+    assert area.attrs["units"] == "km2" and area.attrs["coverage"] == "exact"
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> dict[str, Any]:
+    shape = draw(st.tuples(st.integers(1, 90), st.integers(1, 90)))
+    pixel = draw(st.sampled_from([30.0, 100.0, 333.3]))
+    sides = draw(st.lists(st.sampled_from([0.5, 1.0, 1.7, 2.0, 3.0, 5.0, 6.0]), min_size=1, max_size=4))
+    origins = draw(st.lists(st.tuples(st.sampled_from([0.0, 0.1, 0.25]), st.sampled_from([0.0, 0.2, 0.4])), min_size=1, max_size=3))
+    corner = draw(st.tuples(st.floats(-9000, 9000), st.floats(-9000, 9000)))
+    return {"shape": shape, "pixel": pixel, "sides": sides, "origins": origins, "corner": corner, "up": draw(st.booleans())}
+
+
+@given(cases(), st.integers(0, 3))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_equal_to_the_overlap_of_every_pixel(tmp_path: Path, case: dict[str, Any], seed: int) -> None:
+    values = random_map(case["shape"], seed)
+    values[0, 0] = 1
+    pixel, (x, y) = case["pixel"], case["corner"]
+    transform = Affine(pixel, 0, x, 0, pixel if case["up"] else -pixel, y)
+    path = write(tmp_path / "map.tif", values, transform=transform)
+    result = tabulate_grids({2020: path}, sides_km=case["sides"], origins=case["origins"], legend=LEGEND, threads=1)
+    assert len(result.grids) == len(set(case["sides"])) * len(set(case["origins"]))
+    assert_plain(result, values, transform)
+
+
+def test_more_classes_than_a_word_and_wide_integers(tmp_path: Path) -> None:
+    codes = [-300, 7, 40, 77, 1000, *range(10, 30)]
+    names = ["forest", "cropland", "water", "built_up", "bare"]
+    legend = {code: names[k % 5] for k, code in enumerate(codes)} | {9999: "nodata"}
+    values = np.array([*codes, 9999])[random_map((70, 80), 4, 26)]
+    for dtype in (np.int16, np.int32):
+        path = write(tmp_path / f"{np.dtype(dtype).name}.tif", values.astype(dtype))
+        result = tabulate_grids({2020: path}, sides_km=[0.7], legend=legend)
+        transform = Affine(30, 0, 437.3, 0, -30, 4_000_123.9)
+        for k, name in enumerate(names):
+            found = result.km2[0][0, :, :, result.land_classes.index(name)]
+            expected = plain(np.isin(values, codes[k::5]).astype(int), transform, result.grids[0], 1)
+            assert found == pytest.approx(expected, rel=1e-9, abs=1e-12)
+        assert result.nodata_km2[0][0] == pytest.approx(plain(values, transform, result.grids[0], 9999), rel=1e-9, abs=1e-12)
+
+
+def test_equal_to_exactextract(tmp_path: Path) -> None:
+    from exactextract import exact_extract
+
+    values = random_map((400, 500), 5) + 1
+    path = write(tmp_path / "map.tif", values)
+    legend = {1: "forest", 2: "cropland", 3: "water", 4: "built_up", 5: "bare"}
+    result = tabulate_grids({2020: path}, sides_km=[2], legend=legend)
+    frame = result.grid(2).to_frame()
+    found = exact_extract(str(path), frame, ["count", "unique", "frac"], output="pandas")
+    theirs = np.zeros((len(frame), 6))
+    for k, (codes, share, count) in enumerate(zip(found["unique"], found["frac"], found["count"], strict=True)):
+        theirs[k, np.asarray(codes, int)] = np.asarray(share, float) * count
+    for code, name in legend.items():
+        ours = result.land_area(2).sel(year=2020, land_class=name).values / 9e-4
+        assert ours == pytest.approx(theirs[:, code], abs=3e-6)
+
+
+@pytest.mark.parametrize("coverage", ["exact", "centre"])
+def test_equal_to_tabulate_land_area_of_each_grid(tmp_path: Path, coverage: str) -> None:
+    paths = {year: write(tmp_path / f"{year}.tif", random_map((150, 230), year)) for year in (2000, 2020)}
+    result = tabulate_grids(paths, sides_km=[1, 2, 2.5], origins={2: [(0, 0), (0.3, 1.2)]}, legend=LEGEND, coverage=coverage)
+    for grid in result.grids:
+        with pytest.warns(cs.checks.DataWarning, match="outside it"):
+            expected = tabulate_land_area(paths, grid, legend=LEGEND, coverage=coverage)
+        found = result.land_area(grid.side_km, origin=(grid.origin[0] / 1000, grid.origin[1] / 1000))
+        assert found["unit_id"].values.tolist() == expected["unit_id"].values.tolist()
+        np.testing.assert_allclose(found.values, expected.values, rtol=1e-9, atol=1e-9)
+        if coverage == "exact":
+            np.testing.assert_allclose(found["nodata_km2"].values, expected["nodata_km2"].values, atol=2e-3 * grid.cell_km2)
+
+
+def test_many_at_once_equal_separate_runs(tmp_path: Path) -> None:
+    path = write(tmp_path / "map.tif", random_map((420, 510)))
+    rng = np.random.default_rng(1)
+    shifts = [(0.0, 0.0), *(tuple(x) for x in np.round(rng.uniform(0, 1.5, (7, 2)), 3).tolist()), (1.0, 1.0)]
+    together = tabulate_grids({2020: path}, sides_km=[1.5, 3, 4.5], origins=shifts, legend=LEGEND)
+    for shift in shifts:
+        for side in (1.5, 3, 4.5):
+            alone = tabulate_grids({2020: path}, sides_km=[side], origins=[shift], legend=LEGEND)
+            np.testing.assert_allclose(
+                together.land_area(side, origin=shift).values, alone.land_area(side).values if shift == (0, 0) else alone.km2[0].reshape(1, -1, 7), rtol=1e-10, atol=1e-12
+            )  # fmt: skip
+
+
+def test_any_number_of_threads_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path / "map.tif", random_map((700, 300)), tiled=True, blockxsize=64, blockysize=64, compress="zstd")
+    monkeypatch.setattr("carbonshed.readers.rasters.PIXELS_AT_ONCE", 20_000)
+    results = [tabulate_grids({2020: path}, sides_km=[1, 2.3, 4], legend=LEGEND, threads=threads) for threads in (1, 2, 3)]
+    for other in results[1:]:
+        for a, b in zip(results[0].km2 + results[0].nodata_km2, other.km2 + other.nodata_km2, strict=True):
+            assert a.tobytes() == b.tobytes()
+
+
+def test_the_long_table_holds_what_the_arrays_hold(tmp_path: Path) -> None:
+    path = write(tmp_path / "map.tif", random_map((60, 50)))
+    result = tabulate_grids({2020: path}, sides_km=[0.6, 1], origins={1: [(0, 0), (0.5, 0.25)]}, legend=LEGEND)
+    frame = result.to_frame()
+    assert frame.index.name == "unit_id" and frame.index.is_unique
+    assert {text.split(":")[0] for text in frame.index} == {"g600m", "g1", "g1+0.5+0.25"}
+    terms = cs.terms()
+    assert set(frame.columns) <= set(terms)
+    area = result.land_area(1, origin=(0.5, 0.25)).sel(year=2020).to_pandas()
+    rows = frame[frame.index.isin(area.index)]
+    assert rows[list(result.land_classes)].to_numpy() == pytest.approx(area.loc[rows.index].to_numpy())
+    total = frame.groupby(frame.index.str.split(":").str[0])[[*result.land_classes, "nodata_km2"]].sum().sum(axis=1)
+    assert total.to_numpy() == pytest.approx(np.full(3, 60 * 50 * 9e-4))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (3, 5)])
+def test_one_pixel_and_rasters_smaller_than_a_cell(tmp_path: Path, shape: tuple[int, int]) -> None:
+    values = np.full(shape, 2, np.uint8)
+    result = tabulate_grids({2020: write(tmp_path / "map.tif", values)}, sides_km=[1, 7], legend=LEGEND)
+    for side in (1, 7):
+        area = result.land_area(side)
+        assert area.sel(land_class="cropland").sum().item() == pytest.approx(values.size * 9e-4)
+        whole = area.sum("land_class") + area["nodata_km2"]
+        assert whole.values == pytest.approx(np.full(whole.shape, side**2), rel=1e-3)
+
+
+def test_years_on_different_windows_share_the_grids(tmp_path: Path) -> None:
+    a = write(tmp_path / "a.tif", np.full((40, 40), 1, np.uint8), corner=(0.0, 3000.0))
+    b = write(tmp_path / "b.tif", np.full((50, 40), 2, np.uint8), corner=(1500.0, 2700.0))
+    result = tabulate_grids({2000: a, 2010: b}, sides_km=[0.7], legend=LEGEND)
+    assert result.km2[0].sum(axis=(1, 2, 3)) == pytest.approx([1600 * 9e-4, 2000 * 9e-4])
+    assert len(result.land_area(0.7)["year"]) == 2
+
+
+def test_refusals(tmp_path: Path) -> None:
+    path = write(tmp_path / "map.tif", random_map((60, 50)))
+    with pytest.raises(InputError, match=r"at least one pixel \(30 x 30 m\); got 29 m"):
+        tabulate_grids({2020: path}, sides_km=[0.029, 1], legend=LEGEND)
+    with pytest.raises(InputError, match=r"less than a side|up to the side"):
+        tabulate_grids({2020: path}, sides_km=[1], origins=[(1, 0)], legend=LEGEND)
+    with pytest.raises(InputError, match="side_km > 0"):
+        tabulate_grids({2020: path}, sides_km=[0], legend=LEGEND)
+    with pytest.raises(InputError, match="at least one side"):
+        tabulate_grids({2020: path}, sides_km=[], legend=LEGEND)
+    with pytest.raises(InputError, match="sides that are asked for; got origins of 2 km"):
+        tabulate_grids({2020: path}, sides_km=[1], origins={2: [(0, 0)]}, legend=LEGEND)
+    with pytest.raises(InputError, match="exact, centre"):
+        tabulate_grids({2020: path}, sides_km=[1], legend=LEGEND, coverage="auto")
+    with pytest.raises(InputError, match="code 4 on .* % of the pixels"):
+        tabulate_grids({2020: path}, sides_km=[1], legend={k: v for k, v in LEGEND.items() if k != 4})
+    with pytest.raises(InputError, match=r"code 200 on 0.0333 % of the pixels"):
+        strange = random_map((60, 50))
+        strange[3, 3] = 200
+        tabulate_grids({2020: write(tmp_path / "strange.tif", strange)}, sides_km=[1], legend=LEGEND)
+    with pytest.raises(InputError, match="nodata everywhere"):
+        tabulate_grids({2020: write(tmp_path / "empty.tif", np.zeros((9, 9), np.uint8))}, sides_km=[1], legend=LEGEND)
+    with pytest.raises(InputError, match="one of g1; got side 2 km"):
+        tabulate_grids({2020: path}, sides_km=[1], legend=LEGEND).land_area(2)
+    with pytest.raises(InputError, match="equal-area"):
+        tabulate_grids({2020: path}, sides_km=[1], legend=LEGEND, crs="EPSG:32650")
+    with pytest.raises(InputError, match="rotated"):
+        turned = write(tmp_path / "turned.tif", random_map((9, 9)), transform=Affine(30, 5, 0, 5, -30, 0))
+        tabulate_grids({2020: turned}, sides_km=[1], legend=LEGEND)
+    with pytest.raises(InputError, match="a raster with a CRS"):
+        tabulate_grids({2020: write(tmp_path / "none.tif", random_map((9, 9)), crs=None)}, sides_km=[1], legend=LEGEND)
