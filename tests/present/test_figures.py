@@ -111,11 +111,16 @@ def test_a_trend_takes_the_colour_of_its_sign_and_certainty(result_dir):
 
     drawn = figure(result_dir, "trends_map")
     data = figure_data(result_dir, "trends_map").query("quantity == 'carbon_source'")
-    faces = [mpl.colors.to_hex(colour) for colour in drawn.axes[0].collections[0].get_facecolors()]
+    faces = [mpl.colors.to_hex(colour) for colour in _shapes(drawn.axes[0]).get_facecolors()]
     wanted = {name: mpl.colors.to_hex(colour) for name, colour in TREND_COLOURS.items()}
     strong, plain = data["slope [t CO2 a-2]"] > 20, data["slope [t CO2 a-2]"].between(10, 20, inclusive="right")
     assert {faces[place] for place in np.flatnonzero(strong)} == {wanted["rising_fdr"]}
     assert {faces[place] for place in np.flatnonzero(plain)} == {wanted["rising_plain"]}
+
+
+def _shapes(panel):
+    """The filled shapes of a map panel: what is drawn before them is the graticule."""
+    return next(collection for collection in panel.collections if collection.get_gid() != "graticule")
 
 
 def test_order_of_rows_does_not_matter(build, result_dir):

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from carbonshed.present.chart_plates import chart_plate
 from carbonshed.present.folder import ResultFolder
 from carbonshed.present.maps import Drawing, place_text, shapes_of_units, thin_borders
-from carbonshed.present.plates import borders, fill, furniture, map_plate, patch, region_outline, write_title
-from carbonshed.present.style import HALF_MM, LISA_COLOURS, MM, OTHER_COLOURS, QUANTITY_COLOURS, WIDE_MM, some_years
+from carbonshed.present.plates import borders, fill, furniture, map_plate, patch, region_outline
+from carbonshed.present.style import HALF_MM, LISA_COLOURS, OTHER_COLOURS, QUANTITY_COLOURS, WIDE_MM, some_years
 from carbonshed.present.words import Words
 
 TREND_COLOURS = {
@@ -93,18 +92,21 @@ def _class_map(
 def concentration_chart(result: ResultFolder, words: Words) -> Drawing:
     """Gini coefficient and Theil index of source and sink over the years."""
     table = result.table("concentration").sort_values("year", kind="stable")
-    figure = Figure(figsize=(WIDE_MM * MM, 2.5))
-    write_title(figure, words("figure.concentration_chart"), words("change.reading_concentration"))
-    handles: list[Any] = []
-    for place, (column, label) in enumerate((("gini", "change.axis_gini"), ("theil", "change.axis_theil"))):
-        panel = figure.add_axes((0.075 + place * 0.5, 0.22, 0.40, 0.52))
-        for number, (quantity, rows) in enumerate(table.groupby("quantity", sort=False)):
-            colour = QUANTITY_COLOURS.get(str(quantity), OTHER_COLOURS[number % len(OTHER_COLOURS)])
-            panel.plot(rows["year"], rows[column], "-o", color=colour, markersize=3.5, linewidth=1.3)
-            if place == 0:
-                handles.append(Line2D([], [], color=colour, marker="o", markersize=3.5, label=words.term(str(quantity))))
+    quantities = list(dict.fromkeys(str(name) for name in table["quantity"]))
+    colours = {name: QUANTITY_COLOURS.get(name, OTHER_COLOURS[place % len(OTHER_COLOURS)]) for place, name in enumerate(quantities)}
+    plate = chart_plate(
+        result,
+        title=words("figure.concentration_chart"),
+        subtitle=words("change.reading_concentration"),
+        panel_height_in=1.35,
+        count=2,
+        handles=[Line2D([], [], color=colours[name], marker="o", markersize=3.5, label=words.term(name)) for name in quantities],
+    )
+    for panel, (column, label) in zip(plate.panels, (("gini", "change.axis_gini"), ("theil", "change.axis_theil")), strict=True):
+        for name in quantities:
+            rows = table[table["quantity"] == name]
+            panel.plot(rows["year"], rows[column], "-o", color=colours[name], markersize=3.5, linewidth=1.3)
         panel.set_ylabel(words(label))
-        panel.set_xticks(some_years(sorted(int(year) for year in set(table["year"])), 8))
+        panel.set_xticks(some_years(sorted(int(year) for year in set(table["year"])), 6))
         panel.margins(y=0.15)
-    figure.legend(handles=handles, loc="lower center", ncols=len(handles), handlelength=1.6, columnspacing=1.3, borderaxespad=0.3)
-    return Drawing(figure, table)
+    return Drawing(plate.figure, table)

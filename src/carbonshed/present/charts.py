@@ -7,23 +7,22 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from carbonshed.present.chart_plates import chart_plate
 from carbonshed.present.display import Amount, display_unit, number, percent
 from carbonshed.present.folder import ResultFolder
 from carbonshed.present.maps import Drawing
-from carbonshed.present.plates import write_title
+from carbonshed.present.plates import zone_patch
 from carbonshed.present.style import (
     GREY,
     INK,
-    MM,
     OTHER_COLOURS,
     PALE,
     QUANTITY_COLOURS,
-    WIDE_MM,
     ZONE_COLOURS,
+    ZONE_HATCH,
     some_years,
 )
 from carbonshed.present.words import Words
@@ -44,20 +43,21 @@ def balance_strip(result: ResultFolder, words: Words) -> Drawing:
     years = some_years([int(year) for year in totals["year"]], MOST_ROWS)
     totals = totals[totals["year"].isin(years)].reset_index(drop=True)
     has_money = "payable" in totals and totals["payable"].notna().any()
-    height = 0.95 + 0.42 * len(totals) + 0.35
-    figure = Figure(figsize=(WIDE_MM * MM, height))
     before = ("payable_before", "receivable_before") if {"payable_before", "receivable_before"} <= set(totals) else None
     reading = "strip.reading_carbon" if not has_money else "strip.reading" if before else "strip.reading_closed"
-    write_title(figure, words("figure.balance_strip"), words(reading))
-    count = 2 if has_money else 1
-    panels = [
-        figure.add_axes((0.07 + 0.475 * k, 0.42 / height, 0.45 if count == 2 else 0.88, 0.42 * len(totals) / height)) for k in range(count)
-    ]
-    _strip(panels[0], totals, CARBON, "carbon", words, before=None)
+    plate = chart_plate(
+        result,
+        title=words("figure.balance_strip"),
+        subtitle=words(reading),
+        panel_height_in=0.42 * len(totals),
+        count=2 if has_money else 1,
+        least_width_in=2.4,
+        room=(0.36, 0.30, 0.06, 0.24),
+    )
+    _strip(plate.panels[0], totals, CARBON, "carbon", words, before=None)
     if has_money:
-        _strip(panels[1], totals, MONEY, "money", words, before=before)
-        panels[1].set_yticklabels([])
-    return Drawing(figure, totals)
+        _strip(plate.panels[1], totals, MONEY, "money", words, before=before)
+    return Drawing(plate.figure, totals)
 
 
 def _strip(panel: Any, totals: pd.DataFrame, names: Sequence[str], amount: Amount, words: Words, *, before: Sequence[str] | None) -> None:
@@ -114,12 +114,31 @@ def scale_response(result: ResultFolder, words: Words) -> Drawing:
     response = result.table("scale_response")
     quantities = list(dict.fromkeys(response["quantity"]))
     choice = result.scale_choice
-    figure = Figure(figsize=(WIDE_MM * MM, 3.35))
     n_years = response["year"].nunique()
-    write_title(figure, words("figure.scale_response"), words("scale.reading_years", n=n_years) if n_years > 1 else words("scale.reading"))
-    width = 0.40
-    panels = [figure.add_axes((0.075 + place * 0.5, 0.245, width, 0.56)) for place in range(2)]
-    for panel, column, label in zip(panels, ("moran_i", "cv"), (words("scale.axis_i"), words("scale.axis_cv")), strict=True):
+    handles: list[Any] = [
+        Line2D(
+            [],
+            [],
+            color=QUANTITY_COLOURS.get(name, OTHER_COLOURS[place % len(OTHER_COLOURS)]),
+            marker="o",
+            markersize=3.5,
+            label=words.term(name),
+        )
+        for place, name in enumerate(quantities)
+    ]
+    if choice is not None and np.isfinite(choice["scale_km"]):
+        handles += [Line2D([], [], color=INK, linewidth=1.0, linestyle="--", label=words("scale.chosen"))]
+        handles += [Patch(color=PALE, alpha=0.45, label=words("scale.interval"))]
+    plate = chart_plate(
+        result,
+        title=words("figure.scale_response"),
+        subtitle=words("scale.reading_years", n=n_years) if n_years > 1 else words("scale.reading"),
+        panel_height_in=1.85,
+        count=2,
+        least_width_in=2.4,
+        handles=handles,
+    )
+    for panel, column, label in zip(plate.panels, ("moran_i", "cv"), (words("scale.axis_i"), words("scale.axis_cv")), strict=True):
         for place, quantity in enumerate(quantities):
             rows = response[response["quantity"] == quantity]
             by_side = rows.groupby("scale_km")[column].agg(["mean", "min", "max"]).dropna()
@@ -136,23 +155,8 @@ def scale_response(result: ResultFolder, words: Words) -> Drawing:
         panel.margins(y=0.12)
         if response["scale_km"].nunique() > 12:
             panel.xaxis.set_major_locator(_few_ticks())
-    handles: list[Any] = [
-        Line2D(
-            [],
-            [],
-            color=QUANTITY_COLOURS.get(name, OTHER_COLOURS[place % len(OTHER_COLOURS)]),
-            marker="o",
-            markersize=3.5,
-            label=words.term(name),
-        )
-        for place, name in enumerate(quantities)
-    ]
-    if choice is not None and np.isfinite(choice["scale_km"]):
-        handles += [Line2D([], [], color=INK, linewidth=1.0, linestyle="--", label=words("scale.chosen"))]
-        handles += [Patch(color=PALE, alpha=0.45, label=words("scale.interval"))]
-    figure.legend(handles=handles, loc="lower center", ncols=len(handles), handlelength=1.6, columnspacing=1.3, borderaxespad=0.3)
     columns = ["year", "quantity", "scale_km", "n_cells", "moran_i", "moran_z", "moran_p", "cv", "chosen"]
-    return Drawing(figure, response[columns])
+    return Drawing(plate.figure, response[columns])
 
 
 def _few_ticks() -> Any:
@@ -192,17 +196,23 @@ def zone_shares(result: ResultFolder, words: Words) -> Drawing:
     gap = 0.5
     places = [-(index + gap * measures.index(measure)) for index, (measure, _) in enumerate(rows)]
     tall = 0.21 * (len(rows) + gap * 3)
-    height = tall + 0.55 + 0.36
-    figure = Figure(figsize=(WIDE_MM * MM, height))
-    write_title(figure, words("figure.zone_shares"), words("zone.shares_reading"))
-    panel = figure.add_axes((0.20, 0.34 / height, 0.78, tall / height))
     zones = [name for name in ZONE_COLOURS if summary.loc[summary["zone"] == name, "area_km2"].sum() > 0]
+    plate = chart_plate(
+        result,
+        title=words("figure.zone_shares"),
+        subtitle=words("zone.shares_reading"),
+        panel_height_in=tall,
+        room=(0.95, 0.06, 0.06, 0.06),
+        handles=[zone_patch(result, name, words) for name in zones],
+    )
+    panel = plate.panels[0]
     for (measure, year), place in zip(rows, places, strict=True):
         part = summary[summary["year"] == year].set_index("zone")[measure].astype(float)
         total, left = float(part.sum()), 0.0
         for zone in zones:
             share = float(part.get(zone, 0.0)) / total if total else 0.0
-            panel.barh(place, share, left=left, height=0.82, color=ZONE_COLOURS[zone])
+            pattern = ZONE_HATCH.get(zone) if result.page.hatches_zones else None
+            panel.barh(place, share, left=left, height=0.82, facecolor=ZONE_COLOURS[zone], edgecolor="white", linewidth=0.3, hatch=pattern)
             if share > 0.06:
                 ink = "white" if zone in ("payment", "recipient") else INK
                 panel.text(left + share / 2, place, percent(share, 0), ha="center", va="center", fontsize=7, color=ink)
@@ -221,9 +231,7 @@ def zone_shares(result: ResultFolder, words: Words) -> Drawing:
     panel.tick_params(left=False, bottom=False, labelbottom=False)
     for side in ("left", "bottom"):
         panel.spines[side].set_visible(False)
-    handles = [Patch(color=ZONE_COLOURS[name], label=words(f"zone.{name}")) for name in zones]
-    figure.legend(handles=handles, loc="lower center", ncols=len(handles), handlelength=1.2, borderaxespad=0.3)
-    return Drawing(figure, summary)
+    return Drawing(plate.figure, summary)
 
 
 def has_balance_ratio(result: ResultFolder) -> bool:
@@ -235,23 +243,30 @@ def balance_ratio(result: ResultFolder, words: Words) -> Drawing:
     """B_N: what the first N payers owe over what the first N recipients are due, before closure, against N."""
     table = result.table("balance").sort_values(["year", "n"])
     years = some_years(sorted(int(year) for year in table["year"].unique()), 6)
-    figure = Figure(figsize=(WIDE_MM * MM, 2.7))
-    write_title(figure, words("figure.balance_ratio"), words("balance.reading"))
-    panel = figure.add_axes((0.075, 0.17, 0.80, 0.60))
+    shades = np.linspace(0.0, 0.55, len(years))[::-1]
+    colours = {year: tuple(part + (1 - part) * shade for part in (0.42, 0.30, 0.54)) for year, shade in zip(years, shades, strict=True)}
+    plate = chart_plate(
+        result,
+        title=words("figure.balance_ratio"),
+        subtitle=words("balance.reading"),
+        panel_height_in=1.65,
+        room=(0.46, 0.38, 0.20, 0.08),
+        handles=[Line2D([], [], color=colour, linewidth=1.4, label=str(year)) for year, colour in colours.items()],
+    )
+    panel = plate.panels[0]
     panel.axhspan(*STRICT_BAND, color=PALE, alpha=0.45, linewidth=0)
     panel.axhline(1.0, color=GREY, linewidth=0.8)
-    shades = np.linspace(0.0, 0.55, len(years))[::-1]
-    for shade, year in zip(shades, years, strict=True):
+    for year in years:
         rows = table[(table["year"] == year) & (table["n"] > 0)].dropna(subset=["balance_ratio"])
         if rows.empty:
             continue
-        colour = tuple(part + (1 - part) * shade for part in (0.42, 0.30, 0.54))
-        panel.plot(rows["n"], rows["balance_ratio"], color=colour, linewidth=1.4, label=str(year))
-    panel.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), handlelength=1.3)
+        panel.plot(rows["n"], rows["balance_ratio"], color=colours[year], linewidth=1.4)
     panel.set_xlabel(words("balance.axis_n"))
+    panel.set_xlim(0, None)
+    panel.xaxis.set_major_locator(_few_ticks())
     panel.set_ylabel(words("balance.axis_ratio"))
     panel.annotate(
         words("balance.band"), (0.995, STRICT_BAND[1]), xycoords=("axes fraction", "data"), xytext=(0, 2), textcoords="offset points",
         ha="right", fontsize=6.5, color=GREY,
     )  # fmt: skip
-    return Drawing(figure, table)
+    return Drawing(plate.figure, table)

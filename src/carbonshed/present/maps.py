@@ -13,7 +13,19 @@ from matplotlib.figure import Figure
 from carbonshed.present.display import display_unit
 from carbonshed.present.folder import INSTITUTIONS, ResultFolder
 from carbonshed.present.fonts import drawable
-from carbonshed.present.plates import Plate, borders, class_handles, fill, furniture, halo, hatch, map_plate, patch, region_outline
+from carbonshed.present.plates import (
+    Plate,
+    borders,
+    class_handles,
+    fill,
+    furniture,
+    halo,
+    hatch,
+    map_plate,
+    patch,
+    region_outline,
+    zone_patch,
+)
 from carbonshed.present.style import (
     BORDER,
     GREY,
@@ -27,6 +39,7 @@ from carbonshed.present.style import (
     SOURCE_RAMP,
     WIDE_MM,
     ZONE_COLOURS,
+    ZONE_HATCH,
     Classes,
     diverging_classes,
     sequential_classes,
@@ -248,7 +261,7 @@ def zones_map(result: ResultFolder, words: Words) -> Drawing:
     table = result.geo("zones")
     years = some_years(sorted(int(year) for year in table["year"].unique()))
     present = [name for name in ZONE_COLOURS if (table["zone"] == name).any()]
-    handles = [patch(ZONE_COLOURS[name], words(f"zone.{name}")) for name in present]
+    handles = [zone_patch(result, name, words) for name in present]
     low = table["zone_confidence"].astype(float) < LOW_CONFIDENCE
     if low.any():
         handles.append(patch("white", words("zone.low_confidence", limit=f"{LOW_CONFIDENCE:g}"), pattern=HATCH))
@@ -266,6 +279,8 @@ def zones_map(result: ResultFolder, words: Words) -> Drawing:
         rows = (table["year"] == year).to_numpy()
         colours = [ZONE_COLOURS.get(name, ZONE_COLOURS["missing"]) for name in table.loc[rows, "zone"]]
         fill(panel, all_shapes[rows], colours, border=border, inside=inside)
+        for name, pattern in ZONE_HATCH.items() if result.page.hatches_zones else ():
+            hatch(panel, all_shapes[rows & (table["zone"] == name).to_numpy()], pattern=pattern, inside=inside)
         hatch(panel, all_shapes[rows & low.to_numpy()], colour="#5A5A5A", inside=inside)
         borders(panel, result)
     furniture(plate.panels[0], result, words)

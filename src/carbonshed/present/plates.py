@@ -19,14 +19,18 @@ from pyproj import CRS, Geod, Transformer
 
 from carbonshed.present.display import number, short
 from carbonshed.present.folder import ResultFolder
-from carbonshed.present.style import BORDER, GREY, INK, MM, STRONG_BORDER, WIDE_MM, Classes, nice_length
+from carbonshed.present.graticule import draw_graticule, draw_locator
+from carbonshed.present.headings import MARGIN_IN, Heading, fold
+from carbonshed.present.style import BORDER, GREY, INK, MM, STRONG_BORDER, WIDE_MM, ZONE_COLOURS, ZONE_HATCH, Classes, nice_length
 from carbonshed.present.words import Words
 
 Shapes = Sequence[Any] | NDArray[Any]
 
-MARGIN_IN = 0.12
-TITLE_IN = 0.50
-PANEL_TITLE_IN = 0.20
+PANEL_TITLE_IN = 0.17
+PANEL_TITLE_PT = 8.0
+DEGREES_IN = 0.12
+LOCATOR_IN = 0.62
+REVIEW_IN = 0.12
 GAP_IN = 0.10
 LEGEND_ROW_IN = 0.185
 SIDE_LEGEND_IN = 1.62
@@ -76,37 +80,45 @@ def map_plate(
     width_mm : float
         Width of the figure on paper; a single wide panel may come out narrower.
     """
-    west, south, east, north = extent(result)
+    page, (west, south, east, north) = result.page, extent(result)
+    width_mm = page.width(width_mm)
     count, beside = len(panel_titles), len(panel_titles) == 1 and width_mm > 120
-    columns = {1: 1, 2: 2, 4: 2}.get(count, 3)
+    columns = min({1: 1, 2: 2, 4: 2}.get(count, 3), 2 if width_mm < 120 else 3)
     rows = -(-count // columns)
-    usable = width_mm * MM - 2 * MARGIN_IN - (SIDE_LEGEND_IN if beside else 0.0)
+    edge = DEGREES_IN if page.has_graticule and result.crs is not None else 0.0
+    usable = width_mm * MM - 2 * MARGIN_IN - edge - (SIDE_LEGEND_IN if beside else 0.0)
     aspect = (north - south) / (east - west)
     panel_height = min((usable - (columns - 1) * GAP_IN) / columns * aspect, MAX_PANEL_IN / rows)
     panel_width = panel_height / aspect
-    width = 2 * MARGIN_IN + panel_width + SIDE_LEGEND_IN if beside else width_mm * MM
-    legend_columns = 1 if beside else _columns_that_fit(handles, usable)
+    is_narrowed = beside and page.width_mm is None
+    width = 2 * MARGIN_IN + edge + panel_width + SIDE_LEGEND_IN if is_narrowed else width_mm * MM
+    heading = Heading.fitted(title, subtitle, width, page, room_in=LOCATOR_IN if page.has_locator and result.crs is not None else 0.0)
+    legend_columns = 1 if beside else columns_that_fit(handles, usable)
     legend_rows = -(-len(handles) // legend_columns) + (1 if legend_title else 0)
-    foot = MARGIN_IN + (0.0 if beside else LEGEND_ROW_IN * legend_rows + 0.08)
-    head = PANEL_TITLE_IN if count > 1 else 0.0
-    height = foot + rows * (panel_height + head) + (rows - 1) * GAP_IN + TITLE_IN
+    under = (0.0 if beside else LEGEND_ROW_IN * legend_rows + 0.08) + (REVIEW_IN if page.review_number else 0.0)
+    foot = MARGIN_IN + edge + under
+    folded = ["\n".join(fold(each, panel_width, PANEL_TITLE_PT)) for each in panel_titles] if count > 1 else [""]
+    head = PANEL_TITLE_IN * max(1 + each.count("\n") for each in folded) if count > 1 else 0.0
+    height = foot + rows * (panel_height + head) + (rows - 1) * GAP_IN + heading.height
     figure = Figure(figsize=(width, height))
-    left = MARGIN_IN if beside else (width - columns * panel_width - (columns - 1) * GAP_IN) / 2
-    panels = []
-    for place, panel_title in enumerate(panel_titles):
-        row, column = divmod(place, columns)
-        x, y = left + column * (panel_width + GAP_IN), foot + (rows - 1 - row) * (panel_height + head + GAP_IN)
-        panel = figure.add_axes((x / width, y / height, panel_width / width, panel_height / height))
-        panel.set(xticks=[], yticks=[], xlim=(west, east), ylim=(south, north), aspect="equal", title=panel_title if count > 1 else "")
-        panel.set_axis_off()
-        panels.append(panel)
-    write_title(figure, title, subtitle)
-    at = ((MARGIN_IN + panel_width + 0.06) / width, (foot + 0.5 * panel_height) / height) if beside else (0.5, 0.05 / height)
-    _legend(figure, handles, legend_title, at, legend_columns, beside=beside)
+    left = MARGIN_IN + edge if beside else edge / 2 + (width - columns * panel_width - (columns - 1) * GAP_IN) / 2
+    boxes = [
+        (left + place % columns * (panel_width + GAP_IN), foot + (rows - 1 - place // columns) * (panel_height + head + GAP_IN))
+        for place in range(count)
+    ]
+    panels = [_panel(figure, result, (x, y, panel_width, panel_height), text) for (x, y), text in zip(boxes, folded, strict=True)]
+    for place, panel in enumerate(panels if edge else []):
+        draw_graticule(panel, result.crs, left=place % columns == 0, bottom=place + columns >= count)
+    heading.write(figure)
+    if page.has_locator:
+        _locate(figure, result)
+    at = (left + panel_width + 0.06) / width, (foot + 0.5 * panel_height) / height
+    low = (0.05 + (REVIEW_IN if page.review_number else 0.0)) / height
+    add_legend(figure, handles, legend_title, at if beside else (0.5, low), legend_columns, beside=beside)
     return Plate(figure, panels)
 
 
-def _legend(figure: Figure, handles: Sequence[Any], title: str, at: tuple[float, float], columns: int, *, beside: bool) -> None:
+def add_legend(figure: Figure, handles: Sequence[Any], title: str, at: tuple[float, float], columns: int, *, beside: bool) -> None:
     """One legend for all panels: a column beside a single wide panel, rows below otherwise."""
     if not handles:
         return
@@ -119,7 +131,7 @@ def _legend(figure: Figure, handles: Sequence[Any], title: str, at: tuple[float,
     figure.legend(handles=list(handles), **style)
 
 
-def _columns_that_fit(handles: Sequence[Any], width_in: float) -> int:
+def columns_that_fit(handles: Sequence[Any], width_in: float) -> int:
     """Legend columns that fit a width, a Chinese character taken as two letters; rows are filled evenly."""
     if not handles:
         return 1
@@ -129,11 +141,29 @@ def _columns_that_fit(handles: Sequence[Any], width_in: float) -> int:
     return -(-len(handles) // -(-len(handles) // most))
 
 
-def write_title(figure: Figure, title: str, subtitle: str) -> None:
-    """Title and, in grey under it, what the numbers are and their unit."""
-    height = figure.get_size_inches()[1]
-    figure.text(MARGIN_IN / figure.get_size_inches()[0], 1 - 0.08 / height, title, fontsize=10.5, va="top", ha="left", color=INK)
-    figure.text(MARGIN_IN / figure.get_size_inches()[0], 1 - 0.285 / height, subtitle, fontsize=7.5, va="top", ha="left", color=GREY)
+def _panel(figure: Figure, result: ResultFolder, box: tuple[float, float, float, float], title: str) -> Any:
+    """An empty map panel over the extent of the region, in inches from the lower left corner of the figure."""
+    width, height = figure.get_size_inches()
+    west, south, east, north = extent(result)
+    panel = figure.add_axes((box[0] / width, box[1] / height, box[2] / width, box[3] / height))
+    panel.set(xticks=[], yticks=[], xlim=(west, east), ylim=(south, north), aspect="equal")
+    panel.set_title(title, fontsize=PANEL_TITLE_PT, pad=4)
+    panel.set_axis_off()
+    return panel
+
+
+def _locate(figure: Figure, result: ResultFolder) -> None:
+    """The globe with the region, at the top right of the figure."""
+    if result.crs is None:
+        return
+    west, south, east, north = result.bounds
+    to_degrees = Transformer.from_crs(result.crs, 4326, always_xy=True)
+    middle = to_degrees.transform((west + east) / 2, (south + north) / 2)
+    rings = [shapely.get_coordinates(part.exterior) for part in shapely.get_parts(result.land) if part.geom_type == "Polygon"]
+    outline = [np.column_stack(to_degrees.transform(ring[:, 0], ring[:, 1])) for ring in rings]
+    width, height = figure.get_size_inches()
+    side = LOCATOR_IN - 0.06
+    draw_locator(figure, (width - 0.05 - side, height - 0.04 - side, side), middle, outline)
 
 
 def extent(result: ResultFolder) -> tuple[float, float, float, float]:
@@ -220,7 +250,10 @@ def borders(panel: Any, result: ResultFolder, *, counties: bool = False) -> None
 
 
 def furniture(panel: Any, result: ResultFolder, words: Words) -> None:
-    """Scale bar and north arrow, in the emptiest corner of the map or below it; no bar where the CRS is not in metres."""
+    """Scale bar and north arrow, in the emptiest corner of the map or below it; no bar where the CRS is not in metres.
+
+    Under the map stands the number under which the base map was reviewed, where one is stated.
+    """
     west, south, east, _ = extent(result)
     size = _size(result)
     (left, bottom), covered = _emptiest_corner(result)
@@ -244,6 +277,11 @@ def furniture(panel: Any, result: ResultFolder, words: Words) -> None:
     else:
         foot = left + 0.05 * size, bottom
     _north_arrow(panel, crs, foot, 0.066 * size, words)
+    if result.page.review_number:
+        figure = panel.get_figure()
+        width, height = figure.get_size_inches()
+        text = words("map.review", number=result.page.review_number)
+        figure.text(1 - MARGIN_IN / width, 0.04 / height, text, fontsize=6, ha="right", va="bottom", color=GREY)
 
 
 def _north_arrow(panel: Any, crs: CRS | None, foot: tuple[float, float], size: float, words: Words) -> None:
@@ -295,3 +333,8 @@ def class_handles(classes: Classes, words: Words, *, value: float = 0.0) -> list
 def patch(colour: str, label: str, *, pattern: str | None = None) -> Patch:
     """A legend entry: a small box of that colour, hatched where a pattern is given."""
     return Patch(facecolor=colour, edgecolor=INK if pattern else BORDER, linewidth=0.3, label=label, hatch=pattern)
+
+
+def zone_patch(result: ResultFolder, zone: str, words: Words) -> Patch:
+    """Legend entry of a zone, with its pattern where the page has patterns."""
+    return patch(ZONE_COLOURS[zone], words(f"zone.{zone}"), pattern=ZONE_HATCH.get(zone) if result.page.hatches_zones else None)

@@ -6,23 +6,21 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
+from carbonshed.present.chart_plates import chart_plate
 from carbonshed.present.folder import ResultFolder
 from carbonshed.present.maps import Drawing
-from carbonshed.present.plates import borders, class_handles, fill, furniture, map_plate, patch, region_outline, write_title
+from carbonshed.present.plates import borders, class_handles, fill, furniture, map_plate, patch, region_outline
 from carbonshed.present.style import (
     INK,
-    MM,
     OTHER_COLOURS,
     PALE,
     QUANTITY_COLOURS,
     SINK_RAMP,
     SOURCE_RAMP,
-    WIDE_MM,
     ZONE_COLOURS,
     diverging_classes,
     sequential_classes,
@@ -37,8 +35,6 @@ INDICATORS = (
 )  # fmt: skip
 """Indicators in the order of the figure: autocorrelation, spread, texture, information, concentration, hot spots, drivers."""
 
-PER_ROW = 4
-ROW_IN = 1.32
 LABEL_ROOM = 34
 """Letters that fit over a small panel, a Chinese character taken as two."""
 
@@ -80,16 +76,26 @@ def scale_indicators(result: ResultFolder, words: Words) -> Drawing:
     """A small panel an indicator: mean over years against the side, a band over years and grid origins, side and interval marked."""
     quantity, names, choice = study_quantity(result), shown_indicators(result), result.scale_choice
     data = _curves(result, quantity, names)
-    rows = -(-len(names) // PER_ROW)
-    height = 0.50 + rows * ROW_IN + 0.46
-    figure = Figure(figsize=(WIDE_MM * MM, height))
-    write_title(figure, words("figure.scale_indicators"), words("scale.reading_curves", quantity=words.term(quantity)))
     colour = QUANTITY_COLOURS.get(quantity, OTHER_COLOURS[0])
     sides = sorted(set(data["scale_km"]))
-    for place, name in enumerate(names):
-        row, column = divmod(place, PER_ROW)
-        bottom = (height - 0.50 - (row + 1) * ROW_IN + 0.22) / height
-        panel = figure.add_axes((0.052 + column * 0.2435, bottom, 0.195, (ROW_IN - 0.46) / height))
+    handles: list[Any] = [
+        Line2D([], [], color=colour, marker="o", markersize=3, label=words("scale.mean")),
+        Patch(color=colour, alpha=0.18, label=words("scale.band")),
+        *_choice_handles(choice, words),
+    ]
+    plate = chart_plate(
+        result,
+        title=words("figure.scale_indicators"),
+        subtitle=words("scale.reading_curves", quantity=words.term(quantity)),
+        panel_height_in=0.86,
+        count=len(names),
+        per_row=4,
+        least_width_in=1.1,
+        room=(0.34, 0.17, 0.06, 0.29),
+        handles=handles,
+        legend_title=words("scale.axis_side"),
+    )
+    for panel, name in zip(plate.panels, names, strict=True):
         part = data[data["indicator"] == name].dropna(subset=["mean"])
         panel.fill_between(part["scale_km"], part["low"], part["high"], color=colour, alpha=0.18, linewidth=0)
         panel.plot(part["scale_km"], part["mean"], "-o", color=colour, markersize=2.4, linewidth=1.0)
@@ -101,14 +107,7 @@ def scale_indicators(result: ResultFolder, words: Words) -> Drawing:
         panel.yaxis.set_major_locator(MaxNLocator(3))
         panel.yaxis.get_offset_text().set_fontsize(5.5)
         panel.ticklabel_format(axis="y", scilimits=(-3, 6), useMathText=False)
-    handles: list[Any] = [
-        Line2D([], [], color=colour, marker="o", markersize=3, label=words("scale.mean")),
-        Patch(color=colour, alpha=0.18, label=words("scale.band")),
-        *_choice_handles(choice, words),
-    ]
-    figure.text(0.5, 0.24 / height, words("scale.axis_side"), ha="center", va="bottom", fontsize=7.5)
-    figure.legend(handles=handles, loc="lower center", ncols=len(handles), handlelength=1.6, columnspacing=1.3, borderaxespad=0.2)
-    return Drawing(figure, data)
+    return Drawing(plate.figure, data)
 
 
 def _curves(result: ResultFolder, quantity: str, names: list[str]) -> pd.DataFrame:
@@ -163,11 +162,19 @@ def scale_draws(result: ResultFolder, words: Words) -> Drawing:
     quantities = list(dict.fromkeys(table["quantity"]))
     sides = sorted(float(side) for side in (result.table("scale_response") if result.has("scale_response") else table)["scale_km"].unique())
     sides = [side for side in sides if np.isfinite(side)]
-    figure = Figure(figsize=(WIDE_MM * MM, 2.3))
-    write_title(figure, words("figure.scale_draws"), words("scale.reading_draws", n=table["draw"].nunique()))
+    plate = chart_plate(
+        result,
+        title=words("figure.scale_draws"),
+        subtitle=words("scale.reading_draws", n=table["draw"].nunique()),
+        panel_height_in=1.15,
+        count=min(len(quantities), 3),
+        per_row=3,
+        least_width_in=1.5,
+        room=(0.40, 0.44, 0.06, 0.22),
+    )
     counts = []
     for place, quantity in enumerate(quantities[:3]):
-        panel = figure.add_axes((0.065 + place * 0.32, 0.20, 0.27, 0.50))
+        panel = plate.panels[place]
         drawn = table.loc[table["quantity"] == quantity, "scale_km"].astype(float)
         found = [int((drawn == side).sum()) for side in sides]
         nothing = int(drawn.isna().sum())
@@ -188,7 +195,7 @@ def scale_draws(result: ResultFolder, words: Words) -> Drawing:
             {"quantity": quantity, "scale_km": side, "n_draws": count, "share": count / max(len(drawn), 1)}
             for side, count in zip([*sides, float("nan")], bars, strict=False)
         ]
-    return Drawing(figure, pd.DataFrame(counts))
+    return Drawing(plate.figure, pd.DataFrame(counts))
 
 
 def three_sides(result: ResultFolder) -> list[float]:

@@ -22,6 +22,9 @@ from carbonshed.present.display import round_to
 from carbonshed.present.fonts import families
 
 ZONE_COLOURS = MappingProxyType({"payment": "#B8482E", "balanced": "#F2E2B3", "recipient": "#1F6F8B", "missing": "#D5D5D5"})
+ZONE_HATCH = MappingProxyType({"payment": "....", "recipient": "\\\\\\\\"})
+"""Patterns of the zones in print without colour; the balanced zone stays plain."""
+
 SIDE_COLOURS = MappingProxyType({"payer": "#B8482E", "recipient": "#1F6F8B", "none": "#E6E4DE"})
 LISA_COLOURS = MappingProxyType(
     {"HH": "#A63A24", "LL": "#1F5F86", "HL": "#F0A27A", "LH": "#9CC7DC", "ns": "#EFEDE8", "island": "#B9AACB", "missing": "#D5D5D5"}
