@@ -8,7 +8,12 @@ One epoch, for samples x_i (n x d) and a codebook m_u (M x d):
    batch rule itself, at M * M * d instead of n * M * d operations.
 
 Samples are cut into blocks of a fixed size; each block has sums of its own, which are added in the order of the blocks. Threads
-only decide who computes a block. The geometry of the sheet and the measures of quality stand in `som_sheet`.
+only decide who computes a block. Within a block, LANES samples are compared with one node at a time, so that their scores fill the
+registers of the processor and no node is looked up twice.
+
+Missing features (``missing="mask"``) are left out of the distance, of the sum and of the count of that feature. With the known ones
+marked by 1 in v, ``sum_k v_k (x_k - m_k)^2 - sum_k v_k x_k^2 = x . (-2 m) + v . m^2``: the same pass over the 2 d columns (x, v), which
+yields the sums of x and the counts of each feature as well. The geometry of the sheet and the measures of quality stand in `som_sheet`.
 """
 
 from __future__ import annotations
@@ -23,12 +28,15 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from carbonshed.checks import refuse
-from carbonshed.numerics.som_sheet import Floats, Shape, as_samples, check_shape, linear_codebook, squared_map_distances
+from carbonshed.numerics.som_sheet import Floats, Shape, as_samples, check_shape, fill_with_means, linear_codebook, squared_map_distances
 
 Integers = NDArray[np.int64]
 
 BLOCK = 16_384
 """Samples in a block; fixed, never derived from the number of threads."""
+
+LANES = 128
+"""Samples that are compared with a node at once."""
 
 ROUGH_EPOCHS = 30
 FINE_EPOCHS = 100
@@ -58,60 +66,66 @@ class TrainedSOM:
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"})
-def _search_and_add(samples, minus_twice, norms, sums, counts):  # type: ignore[no-untyped-def]  # numba infers the types
-    """Add each sample to the sum and the count of its best node; return the sum of the distances to these nodes."""
+def _search_and_add(samples, minus_twice, norms, sums, counts, nearest):  # type: ignore[no-untyped-def]  # numba infers the types
+    """Add each sample to the sum and the count of its best node; its score, ``|m|^2 - 2 x . m``, goes to `nearest`."""
     n, d = samples.shape
-    size = norms.size
-    score = np.empty(size, np.float32)
-    total = 0.0
-    for i in range(n):
-        for j in range(size):
-            score[j] = norms[j]
-        for k in range(d):
-            x = samples[i, k]
-            for j in range(size):
-                score[j] += x * minus_twice[k, j]
-        best = 0
-        for j in range(1, size):
-            if score[j] < score[best]:
-                best = j
-        squared = np.float64(score[best])
-        counts[best] += 1.0
-        for k in range(d):
-            x = samples[i, k]
-            squared += np.float64(x) * np.float64(x)
-            sums[best, k] += x
-        total += np.sqrt(max(squared, 0.0))
-    return total
+    wide = minus_twice.shape[1]  # d, filled up with zeros to a multiple of four
+    lanes, score = np.zeros((wide, LANES), np.float32), np.empty(LANES, np.float32)
+    least, node = np.empty(LANES, np.float32), np.zeros(LANES, np.int32)
+    for first in range(0, n, LANES):
+        here = min(LANES, n - first)
+        for i in range(here):
+            for k in range(d):
+                lanes[k, i] = samples[first + i, k]
+        least[:] = np.inf
+        for j in range(norms.size):
+            score[:] = norms[j]
+            for k in range(0, wide, 4):
+                m0, m1, m2, m3 = minus_twice[j, k], minus_twice[j, k + 1], minus_twice[j, k + 2], minus_twice[j, k + 3]
+                x0, x1, x2, x3 = lanes[k], lanes[k + 1], lanes[k + 2], lanes[k + 3]
+                for i in range(LANES):
+                    score[i] += m0 * x0[i] + m1 * x1[i] + m2 * x2[i] + m3 * x3[i]
+            for i in range(LANES):
+                closer = score[i] < least[i]
+                least[i] = score[i] if closer else least[i]
+                node[i] = np.int32(j) if closer else node[i]
+        for i in range(here):
+            best = node[i]
+            nearest[first + i] = least[i]
+            counts[best] += 1.0
+            for k in range(d):
+                sums[best, k] += samples[first + i, k]
 
 
 @njit(cache=True, nogil=True)
 def _smooth(weights, sums, counts, codebook):  # type: ignore[no-untyped-def]
-    """Batch rule: ``m_u = sum_c h_cu s_c / sum_c h_cu n_c``; a node that no sample reaches keeps its vector."""
+    """Batch rule: ``m_uk = sum_c h_cu s_ck / sum_c h_cu n_ck``; what no sample reaches stays as it is."""
     size, d = sums.shape
     for u in range(size):
-        weight = 0.0
-        total = np.zeros(d)
+        weight, total = np.zeros(d), np.zeros(d)
         for c in range(size):
-            if counts[c] > 0:
-                weight += weights[u, c] * counts[c]
-                for k in range(d):
-                    total[k] += weights[u, c] * sums[c, k]
-        if weight > 1e-280:  # below it, the quotient of two denormal numbers would be noise
             for k in range(d):
-                codebook[u, k] = total[k] / weight
+                weight[k] += weights[u, c] * counts[c, k]
+                total[k] += weights[u, c] * sums[c, k]
+        for k in range(d):
+            if weight[k] > 1e-280:  # below it, the quotient of two denormal numbers would be noise
+                codebook[u, k] = total[k] / weight[k]
 
 
 @njit(cache=True, nogil=True)
 def _two_nearest(samples, transposed, best, second, distance):  # type: ignore[no-untyped-def]
-    """Nearest and second-nearest node of each sample and the distance to the nearest; ties go to the lower index."""
+    """Nearest and second-nearest node of each sample and the distance to the nearest; ties go to the lower index; NaN is left out."""
     n, d = samples.shape
     size = transposed.shape[1]
     squared = np.empty(size)
     for i in range(n):
         squared[:] = 0.0
+        known = 0
         for k in range(d):
             x = samples[i, k]
+            if np.isnan(x):
+                continue
+            known += 1
             for j in range(size):
                 squared[j] += (x - transposed[k, j]) * (x - transposed[k, j])
         one, two = 0, -1
@@ -122,7 +136,7 @@ def _two_nearest(samples, transposed, best, second, distance):  # type: ignore[n
                 two = j
         best[i] = one
         second[i] = two
-        distance[i] = np.sqrt(squared[one])
+        distance[i] = np.sqrt(squared[one] * d / known) if known < d else np.sqrt(squared[one])
 
 
 Runner = Callable[[Callable[[int], Any], Iterable[int]], list[Any]]
@@ -139,22 +153,51 @@ def _in_blocks(work: Callable[[int], Any], n: int, threads: int, pool: ThreadPoo
         return list(own.map(work, starts))
 
 
-def _epoch(samples: NDArray[np.float32], codebook: Floats, pool: ThreadPoolExecutor | None) -> tuple[Floats, Floats, float]:
-    """Sums and counts of the nodes, and the mean distance of a sample to its node."""
+@dataclass(frozen=True)
+class _Known:
+    """Samples as the search reads them: x, and beside it (where some feature is missing) 1 for known and 0 for not."""
+
+    columns: NDArray[np.float32]
+    d: int
+    lengths: Floats  # |x|^2 over the known features, times `scale` the squared distance to the origin
+    scale: Floats
+
+    @staticmethod
+    def of(scaled: Floats) -> _Known:
+        unknown = np.isnan(scaled)
+        filled = np.where(unknown, 0.0, scaled) if unknown.any() else scaled
+        columns = np.hstack([filled, ~unknown]) if unknown.any() else filled
+        x = np.ascontiguousarray(columns, dtype=np.float32)
+        d = scaled.shape[1]
+        lengths = np.einsum("nd,nd->n", x[:, :d], x[:, :d], dtype=np.float64)
+        return _Known(x, d, lengths, d / (d - unknown.sum(axis=1)) if unknown.any() else np.ones(1))
+
+    @property
+    def all(self) -> bool:
+        return self.columns.shape[1] == self.d
+
+
+def _epoch(samples: _Known, codebook: Floats, pool: ThreadPoolExecutor | None) -> tuple[Floats, Floats, NDArray[np.float32]]:
+    """Sums and counts of each node and feature, and the score of each sample at its node."""
     size, d = codebook.shape
-    minus_twice = np.ascontiguousarray(-2.0 * codebook.T, dtype=np.float32)
-    norms = (codebook**2).sum(axis=1).astype(np.float32)
+    columns = -2.0 * codebook if samples.all else np.hstack([-2.0 * codebook, codebook**2])
+    wide = columns.shape[1]
+    minus_twice = np.zeros((size, -(-wide // 4) * 4), dtype=np.float32)
+    minus_twice[:, :wide] = columns
+    norms = (codebook**2).sum(axis=1).astype(np.float32) if samples.all else np.zeros(size, dtype=np.float32)
+    nearest = np.empty(len(samples.columns), dtype=np.float32)
 
-    def work(start: int) -> tuple[Floats, Floats, float]:
-        sums, counts = np.zeros((size, d)), np.zeros(size)
-        return sums, counts, _search_and_add(samples[start : start + BLOCK], minus_twice, norms, sums, counts)
+    def work(start: int) -> tuple[Floats, Floats]:
+        sums, counts, part = np.zeros((size, wide)), np.zeros(size), slice(start, start + BLOCK)
+        _search_and_add(samples.columns[part], minus_twice, norms, sums, counts, nearest[part])
+        return sums, counts
 
-    sums, counts, total = np.zeros((size, d)), np.zeros(size), 0.0
-    for block_sums, block_counts, block_total in _in_blocks(work, len(samples), 1, pool):
+    sums, counts = np.zeros((size, wide)), np.zeros(size)
+    for block_sums, block_counts in _in_blocks(work, len(samples.columns), 1, pool):
         sums += block_sums
         counts += block_counts
-        total += block_total
-    return sums, counts, total / len(samples)
+    known = np.repeat(counts[:, None], d, axis=1) if samples.all else sums[:, d:]
+    return np.ascontiguousarray(sums[:, :d]), np.ascontiguousarray(known), nearest
 
 
 def train_som(
@@ -165,6 +208,7 @@ def train_som(
     epochs: int | None = None,
     end_radius: float = 1.0,
     initial: ArrayLike | None = None,
+    missing: str = "refuse",
     threads: int = 1,
 ) -> TrainedSOM:
     """Train a map by the batch rule.
@@ -187,18 +231,22 @@ def train_som(
         Last sigma. It sets how quantisation error is traded for topographic error: quote it with every figure of quality.
     initial : array (M, d), optional
         First codebook; None: `som_sheet.linear_codebook`.
+    missing : {"refuse", "mask"}
+        What to do with NaN: refuse it, or leave a missing feature out of the distances and means of its sample. A distance is then over
+        the known features, its square times d / (number known).
     threads : int
         Changes the time, never the result.
 
     Raises
     ------
     InputError
-        Samples that are not finite; a shape, radius, number of epochs or first codebook that does not fit.
+        Samples that are not finite, or (masked) without any known feature; a feature that no sample
+        has; a shape, radius, number of epochs or first codebook that does not fit.
 
     Notes
     -----
     The search is in float32 on samples moved to mean 0 and divided by a power of two near their spread; sums are in float64.
-    Source: Kohonen (2001), Self-Organizing Maps, batch map (textbook form).
+    Source: Kohonen (2001), Self-Organizing Maps, batch map (textbook form); missing features: Samad and Harp (1992).
 
     Examples
     --------
@@ -206,14 +254,17 @@ def train_som(
 
     >>> train_som([[0.0, 1.0], [2.0, 5.0]], (1, 1)).codebook.tolist()
     [[1.0, 3.0]]
+    >>> train_som([[0.0, 1.0], [2.0, np.nan]], (1, 1), missing="mask").codebook.tolist()
+    [[1.0, 1.0]]
     """
-    data = as_samples(samples)
+    data = as_samples(samples, missing=missing)
     shape = check_shape(shape)
     if not end_radius > 0:
         raise refuse("som_radius", expected="an end radius above 0", got=repr(end_radius), where="end_radius", fix="Use 1.0.")
     if epochs is not None and epochs < 1:
         raise refuse("som_epochs", expected="at least one epoch, or None", got=repr(epochs), where="epochs", fix="Leave it out.")
-    first = linear_codebook(data, shape, lattice=lattice) if initial is None else np.array(initial, dtype=np.float64)
+    filled = fill_with_means(data)
+    first = linear_codebook(filled, shape, lattice=lattice) if initial is None else np.array(initial, dtype=np.float64)
     if first.shape != (shape[0] * shape[1], data.shape[1]) or not np.isfinite(first).all():
         raise refuse(
             "som_initial",
@@ -222,10 +273,10 @@ def train_som(
             where="initial",
             fix="Give one vector for each node of the sheet.",
         )
-    centre = data.mean(axis=0)
-    spread = float(np.sqrt(((data - centre) ** 2).mean()))
+    centre = filled.mean(axis=0)
+    spread = float(np.sqrt(((filled - centre) ** 2).mean()))
     unit = float(2.0 ** np.round(np.log2(spread))) if spread > 0 else 1.0
-    scaled = np.ascontiguousarray((data - centre) / unit, dtype=np.float32)
+    scaled = _Known.of((data - centre) / unit)
     start = max(max(shape) / 2.0, end_radius)
     codebook = (first - centre) / unit
     done = _run_epochs(scaled, codebook, squared_map_distances(shape, lattice=lattice), epochs, start, end_radius, threads)
@@ -233,7 +284,7 @@ def train_som(
 
 
 def _run_epochs(
-    samples: NDArray[np.float32],
+    samples: _Known,
     codebook: Floats,
     distances: Floats,
     epochs: int | None,
@@ -244,30 +295,35 @@ def _run_epochs(
     """Train `codebook` in place; return the number of epochs."""
     rough = np.geomspace(start, end, ROUGH_EPOCHS if epochs is None else epochs)
     radii = rough if epochs is not None else np.concatenate([rough, np.full(FINE_EPOCHS, end)])
-    pool = ThreadPoolExecutor(threads) if threads > 1 and len(samples) > BLOCK else None
+    pool = ThreadPoolExecutor(threads) if threads > 1 and len(samples.columns) > BLOCK else None
     done, before = 0, np.inf
     try:
         for done, sigma in enumerate(radii, start=1):
-            sums, counts, error = _epoch(samples, codebook, pool)
+            sums, counts, nearest = _epoch(samples, codebook, pool)
             _smooth(np.exp(-distances / (2.0 * sigma**2)), sums, counts, codebook)
-            if epochs is None and done > len(rough) and abs(before - error) <= STOP_CHANGE * error:
-                break
-            before = error
+            if epochs is None and done >= len(rough):
+                error = float(np.sqrt(np.maximum(nearest + samples.lengths, 0.0) * samples.scale).mean())
+                if abs(before - error) <= STOP_CHANGE * error:
+                    break
+                before = error
     finally:
         if pool is not None:
             pool.shutdown()
     return done
 
 
-def two_nearest_nodes(samples: ArrayLike, codebook: ArrayLike, *, threads: int = 1) -> tuple[Integers, Integers, Floats]:
+def two_nearest_nodes(
+    samples: ArrayLike, codebook: ArrayLike, *, missing: str = "refuse", threads: int = 1
+) -> tuple[Integers, Integers, Floats]:
     """Nearest node, second-nearest node (-1 on a map of one node) and distance to the nearest, for each sample; all in float64.
 
-    Ties go to the node with the lower index.
+    Ties go to the node with the lower index. With ``missing="mask"`` a missing feature is left out: the squared distance is over the known
+    features, times d / (number known).
 
     Raises
     ------
     InputError
-        Samples that are not finite, or a codebook with another number of features.
+        Samples that are not finite, or without any known feature, or a codebook with another number of features.
 
     Examples
     --------
@@ -275,7 +331,7 @@ def two_nearest_nodes(samples: ArrayLike, codebook: ArrayLike, *, threads: int =
     >>> nearest.tolist(), second.tolist(), distance.tolist()
     ([0, 0], [2, 1], [0.2, 1.0])
     """
-    data, nodes = as_samples(samples), np.asarray(codebook, dtype=np.float64)
+    data, nodes = as_samples(samples, missing=missing), np.asarray(codebook, dtype=np.float64)
     if nodes.ndim != 2 or nodes.shape[1] != data.shape[1]:
         raise refuse(
             "som_features",

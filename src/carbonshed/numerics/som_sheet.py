@@ -11,13 +11,19 @@ Floats = NDArray[np.float64]
 Shape = tuple[int, int]
 
 LATTICES = ("hexagonal", "rectangular")
+MISSING = ("refuse", "mask")
+"""What to do with a feature that is not known; see `som.train_som`."""
 MOST_NODES = 900
 """Largest sheet that is chosen by itself (30 x 30); a larger one can be asked for by its shape."""
 ROW_HEIGHT = {"hexagonal": np.sqrt(3.0) / 2.0, "rectangular": 1.0}
 
 
-def as_samples(samples: ArrayLike) -> Floats:
-    """`samples` as float64 of shape (n, d); refuses what is empty, not two-dimensional, NaN or infinite."""
+def as_samples(samples: ArrayLike, *, missing: str = "refuse") -> Floats:
+    """`samples` as float64 of shape (n, d); refuses what is empty, not two-dimensional, NaN or infinite.
+
+    With ``missing="mask"`` NaN is a feature that is not known; refused is then a row without any known feature.
+    """
+    choose(missing, MISSING, where="missing")
     data = np.ascontiguousarray(samples, dtype=np.float64)
     if data.ndim != 2 or 0 in data.shape:
         raise refuse(
@@ -28,15 +34,33 @@ def as_samples(samples: ArrayLike) -> Floats:
             fix="Give an array of shape (samples, features).",
         )
     bad = ~np.isfinite(data).all(axis=1)
+    if missing == "mask" and bad.any():
+        bad = np.isinf(data).any(axis=1) | np.isnan(data).all(axis=1)
     if bad.any():
         raise refuse(
             "not_finite",
-            expected="finite numbers",
+            expected="finite numbers" if missing == "refuse" else "rows of finite numbers, of which some may be missing but not all",
             got=f"NaN or infinity in {bad.sum()} of {len(data)} rows, the first is row {int(np.argmax(bad))}",
             where="samples",
-            fix="Leave these rows out; the map does not fill in what is missing.",
+            fix="Leave these rows out" + (', or use missing="mask".' if missing == "refuse" else "."),
         )
     return data
+
+
+def fill_with_means(data: Floats) -> Floats:
+    """Missing values (NaN) replaced by the mean of the known ones of their column: for the first codebook and the size of the sheet.
+
+    >>> fill_with_means(np.array([[1.0, np.nan], [3.0, 5.0]])).tolist()
+    [[1.0, 5.0], [3.0, 5.0]]
+    """
+    unknown = np.isnan(data)
+    if not unknown.any():
+        return data
+    if (never := unknown.all(axis=0)).any():
+        got = f"only NaN in column {int(never.argmax())}"
+        raise refuse("no_known_value", expected="features known somewhere", got=got, where="samples", fix="Leave this feature out.")
+    means = np.where(unknown, 0.0, data).sum(axis=0) / (~unknown).sum(axis=0)
+    return np.where(unknown, means, data)
 
 
 def check_shape(shape: Shape) -> Shape:
@@ -187,23 +211,32 @@ def topographic_error(best: ArrayLike, second: ArrayLike, shape: Shape, *, latti
 
 
 def distortion(
-    samples: ArrayLike, codebook: ArrayLike, best: ArrayLike, shape: Shape, *, radius: float, lattice: str = "hexagonal"
+    samples: ArrayLike,
+    codebook: ArrayLike,
+    best: ArrayLike,
+    shape: Shape,
+    *,
+    radius: float,
+    lattice: str = "hexagonal",
+    missing: str = "refuse",
 ) -> float:
     """Distortion ``E = (1/n) sum_i sum_u h_c(i)u |x_i - m_u|^2`` with ``h_cu = exp(-|r_c - r_u|^2 / (2 radius^2))``.
 
-    Source: Kohonen (2001), textbook form.
+    With ``missing="mask"`` squared distances are over the known features, times d / (number known). Source: Kohonen (2001), textbook form.
 
     >>> round(distortion([[0.0]], [[0.0], [1.0]], [0], (2, 1), radius=1.0, lattice="rectangular"), 4)  # exp(-1/2)
     0.6065
     """
-    data, nodes, node = as_samples(samples), np.asarray(codebook, dtype=np.float64), np.asarray(best, dtype=np.int64)
+    data, nodes, node = as_samples(samples, missing=missing), np.asarray(codebook, dtype=np.float64), np.asarray(best, dtype=np.int64)
     weights = np.exp(-squared_map_distances(shape, lattice=lattice) / (2.0 * radius**2))
-    size = len(nodes)
-    counts = np.bincount(node, minlength=size).astype(np.float64)
-    means = np.stack([np.bincount(node, column, size) for column in data.T], axis=1) / np.maximum(counts, 1.0)[:, None]
-    within = np.bincount(node, ((data - means[node]) ** 2).sum(axis=1), size)
-    between = ((means[:, None, :] - nodes[None, :, :]) ** 2).sum(axis=2)
-    return float((weights * (within[:, None] + counts[:, None] * between)).sum() / len(data))
+    size, known = len(nodes), ~np.isnan(data)
+    share = known * (data.shape[1] / known.sum(axis=1))[:, None]  # of a sample's squared distance, the weight of each feature
+    filled = np.where(known, data, 0.0)
+    counts = np.stack([np.bincount(node, column, size) for column in share.T], axis=1)
+    means = np.stack([np.bincount(node, column, size) for column in (share * filled).T], axis=1) / np.where(counts > 0, counts, 1.0)
+    within = np.bincount(node, (share * (filled - means[node]) ** 2).sum(axis=1), size)
+    between = np.einsum("ck,cuk->cu", counts, (means[:, None, :] - nodes[None, :, :]) ** 2)
+    return float((weights * (within[:, None] + between)).sum() / len(data))
 
 
 def u_matrix(codebook: ArrayLike, shape: Shape, *, lattice: str = "hexagonal") -> Floats:

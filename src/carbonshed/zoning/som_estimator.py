@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.metrics import pairwise_distances
+from sklearn.metrics.pairwise import nan_euclidean_distances
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from carbonshed.checks import choose
 from carbonshed.numerics.som import hit_counts, train_som, two_nearest_nodes
-from carbonshed.numerics.som_sheet import distortion, map_shape, topographic_error, u_matrix
+from carbonshed.numerics.som_sheet import MISSING, as_samples, distortion, fill_with_means, map_shape, topographic_error, u_matrix
 
 Floats = NDArray[np.float64]
 INITIALISATIONS = ("linear", "sample")
@@ -49,6 +50,9 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Threads; changes the time, never a byte of the result.
     initialisation : {"linear", "sample"}
         On the plane of the two first principal components, or at rows drawn by `seed`.
+    missing : {"refuse", "mask"}
+        NaN is refused, or left out of the distances and means of its row, here as in `predict` and all measures of quality. The first
+        codebook and the size of the sheet take the mean of the known values in its place.
 
     Attributes
     ----------
@@ -84,6 +88,7 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         seed: int = 0,
         n_jobs: int | None = 1,
         initialisation: str = "linear",
+        missing: str = "refuse",
     ):
         self.shape = shape
         self.lattice = lattice
@@ -92,31 +97,45 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.seed = seed
         self.n_jobs = n_jobs
         self.initialisation = initialisation
+        self.missing = missing
+
+    def __sklearn_tags__(self) -> Any:
+        """What scikit-learn must know of this estimator: whether it takes NaN."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = self.missing == "mask"
+        return tags
+
+    def _checked(self, X: ArrayLike, *, reset: bool) -> Floats:
+        finite = "allow-nan" if self.missing == "mask" else True
+        data: Floats = validate_data(self, X, dtype=np.float64, reset=reset, ensure_all_finite=finite)
+        return as_samples(data, missing=self.missing)
 
     def fit(self, X: ArrayLike, y: Any = None) -> SOM:
-        """Train the map on `X`, an array (rows, features) of finite numbers in comparable units; `y` is not used."""
+        """Train the map on `X`, an array (rows, features) of numbers in comparable units; `y` is not used."""
         choose(self.initialisation, INITIALISATIONS, where="initialisation")
-        data: Floats = validate_data(self, X, dtype=np.float64)
-        shape = map_shape(data, lattice=self.lattice) if self.shape is None else self.shape
+        choose(self.missing, MISSING, where="missing")
+        data = self._checked(X, reset=True)
+        filled = fill_with_means(data)
+        shape = map_shape(filled, lattice=self.lattice) if self.shape is None else self.shape
         initial = None
         if self.initialisation == "sample":
             size = shape[0] * shape[1]
-            initial = data[np.random.default_rng(self.seed).choice(len(data), size, replace=size > len(data))]
+            initial = filled[np.random.default_rng(self.seed).choice(len(data), size, replace=size > len(data))]
+        options: dict[str, Any] = {"lattice": self.lattice, "epochs": self.epochs, "end_radius": self.end_radius, "missing": self.missing}
         threads = worker_count(self.n_jobs)
-        trained = train_som(
-            data, shape, lattice=self.lattice, epochs=self.epochs, end_radius=self.end_radius, initial=initial, threads=threads
-        )
+        trained = train_som(data, shape, initial=initial, threads=threads, **options)
         self.codebook_ = trained.codebook
         self.shape_ = (int(shape[0]), int(shape[1]))
         self.n_iter_ = trained.epochs
         self.start_radius_ = trained.start_radius
-        self.hit_counts_ = hit_counts(two_nearest_nodes(data, self.codebook_, threads=threads)[0], len(self.codebook_))
+        nodes = two_nearest_nodes(data, self.codebook_, missing=self.missing, threads=threads)[0]
+        self.hit_counts_ = hit_counts(nodes, len(self.codebook_))
         return self
 
     def _nearest(self, X: ArrayLike) -> tuple[Floats, NDArray[np.int64], NDArray[np.int64], Floats]:
         check_is_fitted(self)
-        data: Floats = validate_data(self, X, dtype=np.float64, reset=False)
-        return data, *two_nearest_nodes(data, self.codebook_, threads=worker_count(self.n_jobs))
+        data = self._checked(X, reset=False)
+        return data, *two_nearest_nodes(data, self.codebook_, missing=self.missing, threads=worker_count(self.n_jobs))
 
     def predict(self, X: ArrayLike) -> NDArray[np.int64]:
         """Best matching node of each row, ``row * columns + column``; ties go to the lower index."""
@@ -125,8 +144,8 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def transform(self, X: ArrayLike) -> Floats:
         """Distance of each row to each node, shape (rows, nodes)."""
         check_is_fitted(self)
-        data: Floats = validate_data(self, X, dtype=np.float64, reset=False)
-        return pairwise_distances(data, self.codebook_)
+        data = self._checked(X, reset=False)
+        return nan_euclidean_distances(data, self.codebook_) if np.isnan(data).any() else pairwise_distances(data, self.codebook_)
 
     def quantization_error(self, X: ArrayLike) -> float:
         """Mean distance of the rows to their best matching nodes: ``mean |x_i - m_c(i)|``."""
@@ -140,7 +159,8 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def distortion(self, X: ArrayLike) -> float:
         """Mean over rows of ``sum_u h_cu |x_i - m_u|^2`` at the end radius: what the last epochs minimise."""
         data, best, _, _ = self._nearest(X)
-        return distortion(data, self.codebook_, best, self.shape_, radius=self.end_radius, lattice=self.lattice)
+        sheet = {"lattice": self.lattice, "missing": self.missing}
+        return distortion(data, self.codebook_, best, self.shape_, radius=self.end_radius, **sheet)
 
     def u_matrix(self) -> Floats:
         """Mean distance of each node's vector to those of the adjacent nodes, shape (rows, columns)."""
