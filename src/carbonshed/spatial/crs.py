@@ -15,7 +15,7 @@ import shapely
 from geopandas import GeoDataFrame, GeoSeries
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
-from pyproj.exceptions import CRSError
+from pyproj.exceptions import CRSError, ProjError
 from scipy.interpolate import RectBivariateSpline
 
 from carbonshed.checks import refuse, warn
@@ -265,7 +265,12 @@ def mover(source: CRS, target: CRS, *, where: str) -> Move | None:
     """
     if source.equals(target, ignore_axis_order=True):
         return None
-    transformer = Transformer.from_crs(source, target, always_xy=True)
+    try:
+        transformer = Transformer.from_crs(source, target, always_xy=True)
+    except ProjError as error:
+        got = f"{source.name} and {target.name}"
+        fix = f"PROJ says: {error}. Check both CRS."
+        raise refuse("no_transformation", expected="two CRS of one Earth", got=got, where=where, fix=fix) from error
     unnamed = [crs.name for crs in (source, target) if _datum_has_no_name(crs)]
     if unnamed:
         warn(f"{where}: the datum of {unnamed[0]!r} has no name; its latitudes are taken as they are (PROJ's ballpark transformation).")

@@ -34,6 +34,9 @@ EDGE = 1e-9
 
 __all__ = ["Grid", "coarse_ids", "coarsen", "parse_cell_ids"]
 
+MAX_CELLS = 100_000_000
+"""Cells of a grid, those outside the region counted: their ids alone take some GB."""
+
 METRES_OF_EDGE = 0.01
 """A projected border strays from the true one by at most this."""
 
@@ -104,7 +107,8 @@ class Grid:
         Raises
         ------
         InputError
-            If the CRS does not keep areas or is not in metres, the region has no CRS or no area, or the side is not positive.
+            If the CRS does not keep areas or is not in metres, the region has no CRS or no area, the side is not positive, or there
+            would be more than 10^8 cells.
         """
         xmin, ymin, xmax, ymax, resolved = _bounds(region, crs)
         side = float(side_km) * 1000.0
@@ -113,7 +117,12 @@ class Grid:
         east, north = float(origin[0]) * 1000.0, float(origin[1]) * 1000.0
         first_col, last_col = _cover(xmin - east, xmax - east, side)
         first_row, last_row = _cover(ymin - north, ymax - north, side)
-        return cls(resolved, side, (east, north), first_row, first_col, last_row - first_row, last_col - first_col)
+        rows, cols = last_row - first_row, last_col - first_col
+        if rows * cols > MAX_CELLS:
+            got = f"{rows:,} x {cols:,} cells of {side_km:g} km"
+            fix = "Give a larger side, or check the coordinates of the region."
+            raise refuse("too_many_cells", expected=f"at most {MAX_CELLS:,} cells", got=got, where="[grid] base_km", fix=fix)
+        return cls(resolved, side, (east, north), first_row, first_col, rows, cols)
 
     @property
     def side_km(self) -> float:

@@ -14,12 +14,15 @@ from carbonshed.study.section import Positive, Section, Share, Year, YearBands
 
 ZONING_SETS = ("budget", "nrca", "density")
 
+MAX_PROBLEMS = 100
+"""Of one study.toml: more of the same help nobody."""
+
 
 class StudySection(Section):
     """``[study]``: what is studied, when, in which CRS, with which seed."""
 
     name: str
-    years: list[Year] = Field(min_length=1)
+    years: list[Year] = Field(min_length=1, max_length=1000)
     crs: str = "auto"
     seed: int = Field(default=0, ge=0)
     lang: Literal["zh", "en"] = "en"
@@ -70,8 +73,8 @@ class LandCoverSection(Section):
 class GridSection(Section):
     """``[grid]``: the finest grid and the candidate sides."""
 
-    base_km: Positive = 1.0
-    scales_km: list[Positive] = Field(default=[3, 6, 9, 12, 15, 18, 21, 24, 27, 30], min_length=1)
+    base_km: float = Field(default=1.0, ge=0.001, le=1000)
+    scales_km: list[Positive] = Field(default=[3, 6, 9, 12, 15, 18, 21, 24, 27, 30], min_length=1, max_length=1000)
 
     @model_validator(mode="after")
     def _multiples(self) -> GridSection:
@@ -94,8 +97,8 @@ class ScaleSection(Section):
 
     rule: Literal["moran_cv", "moran_max", "opgd_loess", "knee", "consensus"] = "moran_cv"
     quantity: Literal["carbon_source", "carbon_sink", "net_carbon_emission"] = "carbon_sink"
-    permutations: int = Field(default=999, ge=200)
-    draws: int = Field(default=200, ge=20)
+    permutations: int = Field(default=999, ge=200, le=1_000_000)
+    draws: int = Field(default=200, ge=20, le=100_000)
     drivers: list[str] = Field(default=[])
 
     @model_validator(mode="after")
@@ -114,7 +117,8 @@ class ZoningSection(Section):
     zones: int = Field(default=3, ge=2, le=8)
     contiguous: bool = False
     min_size: int = Field(default=5, ge=1)
-    runs: int = Field(default=20, ge=0)
+    runs: int = Field(default=20, ge=0, le=10_000)
+    policy: str | None = None
 
     @field_validator("runs")
     @classmethod
@@ -164,6 +168,12 @@ class CompensationSection(Section):
     leave_out: list[str] = Field(default=[])
 
 
+class ReportSection(Section):
+    """``[report]``: what the report shows beside what every report does."""
+
+    explain: list[str] = Field(default=[])
+
+
 class Spec(Section):
     """A whole ``study.toml``."""
 
@@ -178,6 +188,7 @@ class Spec(Section):
     scale: ScaleSection = ScaleSection()
     zoning: ZoningSection = ZoningSection()
     compensation: CompensationSection = CompensationSection()
+    report: ReportSection = ReportSection()
     notes: list[dict[Literal["zh", "en"], str]] = Field(default=[])
     sources: dict[str, dict[str, str]] = Field(default={})
 
@@ -234,7 +245,7 @@ def parse_spec(data: dict[str, Any], *, where: str = "study.toml") -> Spec:
     try:
         return Spec.model_validate(data)
     except ValidationError as error:
-        raise InputError([_problem(dict(e), where) for e in error.errors()]) from error
+        raise InputError([_problem(dict(e), where) for e in error.errors()[:MAX_PROBLEMS]]) from error
 
 
 def _problem(error: dict[str, Any], where: str) -> Problem:

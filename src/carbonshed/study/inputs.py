@@ -21,6 +21,8 @@ from carbonshed.accounting.coefficients import land_classes, load_coefficients
 from carbonshed.checks import InputError, Problem, check_columns, examples, nearest
 from carbonshed.readers.boundaries import read_boundaries
 from carbonshed.readers.coefficients import coefficients_from_toml
+from carbonshed.readers.cost_matrix import cost_matrix
+from carbonshed.readers.foreign_files import missing_file
 from carbonshed.readers.land_cover import land_cover_paths
 from carbonshed.spatial.counties import canonical_counties, county_problems
 from carbonshed.spatial.crs import equal_area_crs, require_equal_area
@@ -103,7 +105,7 @@ def input_files(spec: Spec, base: Path, finder: Finder | None = None) -> InputFi
         except InputError as error:
             problems += error.problems
             continue
-        if not found[name].is_file():
+        if missing_file(found[name]):
             problems.append(_not_there(key, found[name]))
     if problems:
         raise InputError(problems)
@@ -150,9 +152,11 @@ def _named_paths(spec: Spec) -> tuple[dict[str, list[tuple[str, str]]], dict[str
 
 
 def _not_there(key: str, path: Path) -> Problem:
-    near = nearest(path.name, [p.name for p in path.parent.iterdir()]) if path.parent.is_dir() else None
+    got = missing_file(path) or "no file"
+    others = [p.name for p in path.parent.iterdir() if p.name != path.name] if got == "no file" and path.parent.is_dir() else []
+    near = nearest(path.name, others)
     hint = f"Did you mean {near!r}?" if near else "Put the file there or change the path (relative to study.toml)."
-    return Problem("no_file", "a file", f"nothing at {path}", key, hint)
+    return Problem("no_file", "a file", f"{'nothing' if got == 'no file' else got} at {path}", key, hint)
 
 
 @dataclass(frozen=True)
@@ -211,7 +215,7 @@ def gather_inputs(spec: Spec, files: InputFiles) -> tuple[Inputs, list[Problem]]
     crs = _attempt(problems, _study_crs, spec, raw_counties, raw_region)
     counties = region = None
     if raw_counties is not None and crs is not None:
-        found = county_problems(raw_counties, **_county_columns(spec))
+        found = county_problems(raw_counties, **_county_columns(spec), where=files.paths["counties"][0].name)
         problems += [p for p in found if p.severity == "error"]
         warn_all(found)
         if not any(p.severity == "error" for p in found):
@@ -235,6 +239,8 @@ def gather_inputs(spec: Spec, files: InputFiles) -> tuple[Inputs, list[Problem]]
         warn_all(found)
     problems += settings_problems(spec, counties, *files.paths.get("coefficients", []))
     problems += _proxy_problems(spec)
+    if "flow_cost" in files.paths:
+        _attempt(problems, cost_matrix, files.paths["flow_cost"][0])
     warn_all(_missing_classes(spec, files))
     known_crs = cast(CRS, crs)  # None only where there is a problem
     return Inputs(spec, files, known_crs, counties, region, table, emissions, economy, extra), problems
@@ -300,7 +306,7 @@ def _study_crs(spec: Spec, *frames: gpd.GeoDataFrame | None) -> CRS | None:
         return None
     if spec.study.crs == "auto":
         return equal_area_crs(tuple(known[0].to_crs("EPSG:4326").total_bounds))
-    return require_equal_area(CRS.from_user_input(spec.study.crs))
+    return require_equal_area(spec.study.crs, where="[study] crs")
 
 
 def _canonical_region(raw: gpd.GeoDataFrame, crs: CRS) -> gpd.GeoDataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict
 from typing import Any
 
@@ -11,7 +12,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from carbonshed.checks import DataWarning, warn
+from carbonshed.checks import DataWarning, in_file, warn
 from carbonshed.compensation.amounts import amount_summary, compensation_amount, institution_rows
 from carbonshed.compensation.direction import compensation_direction, direction_checks
 from carbonshed.compensation.districts import apply_district_mode
@@ -201,7 +202,8 @@ def flows_step(context: Context) -> StepOutput:
     money = context.tables["compensation"]
     matrix = context.input_files.paths.get("flow_cost")
     cost = cost_matrix(matrix[0]) if matrix else context.spec.compensation.flow_cost
-    flows = compensation_flow(money, cost=cost, solver=context.spec.compensation.flow_solver)
+    with in_file(matrix[0].name) if matrix else nullcontext():
+        flows = compensation_flow(money, cost=cost, solver=context.spec.compensation.flow_solver)
     output = StepOutput(tables={"flows": flows, "flow_summary": flow_summary(flows, money)})
     if context.spec.compensation.flow_solver == "lp":
         output.tables["flow_prices"] = flow_prices(money, cost=cost)

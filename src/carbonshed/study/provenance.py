@@ -63,7 +63,7 @@ class Finder:
         """
         own, row = self.base / name, self.recorded.get(name)
         if row is None:
-            return own if own.is_file() or self.inputs is None else self._by_name(name)
+            return own if self.inputs is None or own.is_file() else self._by_name(name)
         tried = list(dict.fromkeys([own, *places(row, self.manifest), *self._like(name)]))
         there = [path for path in tried if path.is_file()]
         for path in there:

@@ -126,17 +126,22 @@ def look(about: RasterRole, rasters: Mapping[int, Path], region: gpd.GeoDataFram
 def value_problems(role: str, about: RasterRole, looks: Sequence[RasterLook]) -> list[Problem]:
     """What the values of a raster, or of a look at it, say against it."""
     if role == "lights":
-        return lights_problems(looks, calibrated=about.calibrated, where=about.key)
+        return lights_problems(looks, calibrated=about.calibrated, where=_place(about, looks))
     problems = []
     empty = [str(each.year) for each in looks if not each.largest >= each.least]
     if empty:
         got, fix = f"nodata everywhere in {examples(empty)}", "Check the file, its nodata value and its CRS."
-        problems.append(Problem("only_nodata", "values inside the region", got, about.key, fix))
+        problems.append(Problem("only_nodata", "values inside the region", got, _place(about, looks), fix))
     negative = [f"{each.least:g} in {each.year}" for each in looks if each.least < 0]
     if negative:
         fix = "Set the nodata value of the file, or mask its fill values."
-        problems.append(Problem("negative", "values >= 0", examples(negative), about.key, fix))
+        problems.append(Problem("negative", "values >= 0", examples(negative), _place(about, looks), fix))
     return problems + (_density_problems(about, looks) if about.unit else [])
+
+
+def _place(about: RasterRole, looks: Sequence[RasterLook]) -> str:
+    """The key and the files looked at."""
+    return f"{about.key}, {examples(dict.fromkeys(each.path.name for each in looks))}"
 
 
 def _density_problems(about: RasterRole, looks: Sequence[RasterLook]) -> list[Problem]:
@@ -145,7 +150,7 @@ def _density_problems(about: RasterRole, looks: Sequence[RasterLook]) -> list[Pr
     other = sorted({each.unit for each in looks} & set(UNITS) - {about.unit})
     if other:
         fix = "Declare the unit of the file (npp_unit, respiration_unit)."
-        problems.append(Problem("other_unit", about.unit, f"{other[0]}, as the file says", about.key, fix))
+        problems.append(Problem("other_unit", about.unit, f"{other[0]}, as the file says", _place(about, looks), fix))
     low, high = NPP_RANGE
     for each in looks:
         largest = each.largest * about.factor
@@ -156,6 +161,6 @@ def _density_problems(about: RasterRole, looks: Sequence[RasterLook]) -> list[Pr
                 "file (gdal_edit -scale 0.0001 for MODIS NPP in kg C m-2)."
             )
             expected = f"a largest value of {low:g} to {high:g} {DENSITY_UNIT}"
-            problems.append(Problem("implausible_density", expected, shown, about.key, fix))
+            problems.append(Problem("implausible_density", expected, shown, _place(about, [each]), fix))
             break
     return problems

@@ -46,7 +46,7 @@ def read_emissions(
         table = read_totals("emissions", path, section, spec, units, ["carbon_source"], problems)
     if table is not None and units is not None and "carbon_source" in table:
         totals = table.groupby([table.index, "year"])["carbon_source"].sum().droplevel("year")
-        check_emission_density(totals, _areas(units), where="[emissions] path")
+        check_emission_density(totals, _areas(units), where=f"[emissions] path, {path.name}")
     return table
 
 
@@ -91,8 +91,9 @@ def read_totals(
 ) -> pd.DataFrame | None:
     """A long table of totals per statistical unit, whose ids must be counties, cities or provinces of the study."""
     raw = read_raw_table(path)
-    ids = None if "id" not in raw else _ids(raw.set_index(raw["id"].astype(str)), section, units, role)
-    table = read_long(path, "id", spec, ids, problems)
+    column = id_column_of(raw, "id")
+    ids = None if column not in raw else _ids(raw.set_index(raw[column].astype(str)), section, units, role)
+    table = read_long(path, column, spec, ids, problems)
     missing = [q for q in quantities if table is not None and q not in table.columns]
     if table is not None and missing:
         have = ", ".join(str(c) for c in table.columns)
@@ -112,12 +113,17 @@ def read_long(
 ) -> pd.DataFrame | None:
     """A long table in registered columns (and those of `also`), or None where it has errors; they join `problems`."""
     raw = read_raw_table(path, encoding=encoding)
-    years = spec.study.years
+    years, id_column = spec.study.years, id_column_of(raw, id_column)
     if _tell(county_table_problems(raw, ids=ids, years=years, id=id_column, also=also, where=path.name), problems):
         return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # said above
         return county_table(raw, id=id_column, years=years, also=also, where=path.name)
+
+
+def id_column_of(raw: pd.DataFrame, asked: str) -> str:
+    """The column of the ids: the one asked for, else ``id`` or ``unit_id`` where the table has one of them."""
+    return next((name for name in (asked, "id", "unit_id") if name in raw), asked)
 
 
 def groups_of(counties: gpd.GeoDataFrame) -> dict[str, set[str]]:
