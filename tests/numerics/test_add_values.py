@@ -7,7 +7,8 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from carbonshed.numerics.scanline import Edges, add_values, directed_edges, exact_spans
+from carbonshed.numerics.scanline import Edges, directed_edges, exact_spans
+from carbonshed.numerics.span_sums import add_values
 
 
 def edges_of(boxes: list[shapely.Polygon]) -> Edges:

@@ -18,7 +18,7 @@ from carbonshed.spatial.land_area import Coverage, Strip, Tabulation, choose_cov
 
 def in_strips(rasters: list[NDArray[np.integer]], height: int = 3) -> Iterator[Strip]:
     for top in range(0, rasters[0].shape[0], height):
-        yield top, (raster[top : top + height] for raster in rasters)
+        yield top, [raster[top : top + height] for raster in rasters]
 
 
 def one_km2(top: int, bottom: int) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Which pixels polygons cover, row by row, and the sums of a categorical or continuous raster over them. No raster of zones is made.
+"""Which pixels polygons cover, row by row. No raster of zones is made; sums over the pixels stand in `carbonshed.numerics.span_sums`.
 
 Everything is in pixel coordinates: x = column and y = row, growing right and down; pixel (r, c) is the square [c, c + 1] x [r, r + 1].
 
@@ -25,15 +25,15 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 ZoneArray = NDArray[np.int32]
 
-SHORT = 24
-"""Spans of fewer pixels are added one by one; longer ones are counted by class first."""
+FEW = 48
+"""Crossings of a row that are sorted by insertion."""
 
 ROUNDING = 1e-10
-"""Shares below this are rounding left over from cancelled heights."""
+"""Shares below this are rounding left over from cancelled heights; so is what a share differs from 1 by."""
 
 
 class Edges(NamedTuple):
-    """Edges of polygons in pixel coordinates, sorted by their upper end: y0 < y1, no level ones.
+    """Edges of polygons in pixel coordinates, sorted by zone and then by their upper end: y0 < y1, no level ones.
 
     `sign` is +1 where the polygon lies to the right of the edge, -1 where it lies to the left.
     """
@@ -47,10 +47,14 @@ class Edges(NamedTuple):
 
 
 class Spans(NamedTuple):
-    """Spans of the rows of a strip: those of row r are pointer[r] .. pointer[r + 1] - 1, by zone and then from left to right."""
+    """Spans of a strip: those of zone ``zones[k]`` are pointer[k] .. pointer[k + 1] - 1, by row and then from left to right.
 
+    `zones` rises and names only zones that have spans; `row` counts from the top of the strip.
+    """
+
+    zones: ZoneArray
     pointer: IntArray
-    zone: ZoneArray
+    row: ZoneArray
     first: ZoneArray
     end: ZoneArray
     share: FloatArray
@@ -85,15 +89,15 @@ def directed_edges(xy: FloatArray, ring: IntArray, zone_of_ring: IntArray, is_ho
     upward = y1 < y0
     sign = np.where(upward, winding[of], -winding[of])
     ends = np.where(upward, x1, x0), np.where(upward, y1, y0), np.where(upward, x0, x1), np.where(upward, y0, y1)
+    zone = zone_of_ring[of]
     kept = np.flatnonzero(y0 != y1)
-    kept = kept[np.argsort(ends[1][kept], kind="stable")]
-    return Edges(ends[0][kept], ends[1][kept], ends[2][kept], ends[3][kept], zone_of_ring[of][kept].astype(np.int32), sign[kept])
+    kept = kept[np.lexsort((ends[1][kept], zone[kept]))]
+    return Edges(ends[0][kept], ends[1][kept], ends[2][kept], ends[3][kept], zone[kept].astype(np.int32), sign[kept])
 
 
 def edges_between(edges: Edges, top: int, bottom: int) -> Edges:
     """The edges that reach into the rows top .. bottom - 1."""
-    last = int(np.searchsorted(edges.y0, bottom))
-    near = np.flatnonzero(edges.y1[:last] > top)
+    near = np.flatnonzero((edges.y0 < bottom) & (edges.y1 > top))
     x0, y0, x1, y1, zone, sign = edges
     return Edges(x0[near], y0[near], x1[near], y1[near], zone[near], sign[near])
 
@@ -116,220 +120,183 @@ def exact_spans(edges: Edges, top: int, bottom: int, width: int) -> Spans:
 
     Pixels that an edge crosses are spans of one pixel; those between make one span. The shares of zones that tile a pixel sum to 1.
     """
-    x0, y0, x1, y1, zone, sign = edges_between(edges, top, bottom)
-    pointer, column, of, height, area = _edge_pieces(x0, y0, x1, y1, zone, sign, top, bottom, width)
-    return Spans(*_exact_spans(pointer, column, of, height, area, width))
-
-
-def add_spans(
-    block: NDArray[np.uint8], spans: Spans, weights: FloatArray, sums: FloatArray, counts: FloatArray, totals: FloatArray
-) -> None:
-    """Add the classes of a strip to the tables, zone by zone.
-
-        sums[z, k]   += sum share w        counts[z, k] += sum share        totals[k] += sum share over all zones
-
-    Parameters
-    ----------
-    block : array (rows, width) of uint8
-        Class of each pixel, below the number of columns of `sums`.
-    spans : Spans
-        Of the same rows.
-    weights : array (rows, 1) or (rows, width)
-        Area of a pixel, by row or pixel by pixel.
-    sums : array (zones, classes)
-        Changed in place: areas.
-    counts : array (zones, classes), or with no rows
-        Changed in place where it has rows: pixels.
-    totals : array (classes,)
-        Changed in place: pixels.
-    """
-    _add_spans(block, spans.pointer, spans.zone, spans.first, spans.end, spans.share, weights, sums, counts, totals)
-
-
-def add_values(block: FloatArray, spans: Spans, weights: FloatArray, sums: FloatArray, extremes: FloatArray) -> None:
-    """Add the values of a strip of a continuous raster to the tables, zone by zone; what is not finite holds no data and is left out.
-
-        sums[z] += (sum share v, sum share w v, sum share w, sum share)
-
-    Parameters
-    ----------
-    block : array (rows, width)
-        Value of each pixel; NaN where there is none.
-    spans : Spans
-        Of the same rows.
-    weights : array (rows, 1) or (rows, width)
-        Weight of a pixel (its area), by row or pixel by pixel.
-    sums : array (zones, 4)
-        Changed in place: values, weighted values, weights, and pixels with data.
-    extremes : array (2,)
-        Changed in place: least and largest value inside the zones.
-    """
-    _add_values(block, spans.pointer, spans.zone, spans.first, spans.end, spans.share, weights, sums, extremes)
+    return Spans(*_exact_spans(*edges_between(edges, top, bottom), top, bottom, width))
 
 
 @njit(cache=True, nogil=True)
 def _centre_spans(x0, y0, x1, y1, zone, top, bottom, width):  # type: ignore[no-untyped-def]
-    n_rows = bottom - top
-    begin = np.zeros(n_rows + 1, np.int64)
+    n_crossings = 0
     for e in range(x0.size):
-        first, last = max(int(np.ceil(y0[e] - 0.5)), top), min(int(np.ceil(y1[e] - 0.5)), bottom)
-        for r in range(first - top, last - top):
-            begin[r + 1] += 1
-    begin = np.cumsum(begin)
-    x, z, at = np.empty(begin[-1]), np.empty(begin[-1], np.int32), begin.copy()
+        low, high = _centre_rows(y0[e], y1[e], top, bottom)
+        n_crossings += max(high - low, 0)
+    x, begin = np.empty(n_crossings), np.zeros(bottom - top + 2, np.int64)
+    row, first, end = np.empty(n_crossings // 2, np.int32), np.empty(n_crossings // 2, np.int32), np.empty(n_crossings // 2, np.int32)
+    zones, pointer = np.empty(x0.size, np.int32), np.zeros(x0.size + 1, np.int64)
+    e, k, n = 0, 0, 0
+    while e < x0.size:
+        a, lowest, highest = e, bottom, top
+        while e < x0.size and zone[e] == zone[a]:  # crossings of each row, two places further on
+            low, high = _centre_rows(y0[e], y1[e], top, bottom)
+            for r in range(low, high):
+                begin[r - top + 2] += 1
+            lowest, highest = min(lowest, low), max(highest, high)
+            e += 1
+        lowest, highest = lowest - top, highest - top
+        for r in range(lowest, highest):
+            begin[r + 2] += begin[r + 1]
+        for f in range(a, e):
+            slope = (x1[f] - x0[f]) / (y1[f] - y0[f])
+            low, high = _centre_rows(y0[f], y1[f], top, bottom)
+            for r in range(low, high):
+                x[begin[r - top + 1]] = x0[f] + (r + 0.5 - y0[f]) * slope
+                begin[r - top + 1] += 1
+        for r in range(lowest, highest):
+            crossings = x[begin[r] : begin[r + 1]]
+            _sort(crossings)
+            for q in range(0, crossings.size - 1, 2):
+                left = min(max(int(np.ceil(crossings[q] - 0.5)), 0), width)
+                right = min(max(int(np.ceil(crossings[q + 1] - 0.5)), 0), width)
+                if right > left:
+                    row[n], first[n], end[n] = r, left, right
+                    n += 1
+        begin[max(lowest, 0) : max(highest + 2, 0)] = 0
+        if n > pointer[k]:
+            zones[k], pointer[k + 1] = zone[a], n
+            k += 1
+    return zones[:k], pointer[: k + 1], row[:n], first[:n], end[:n], np.ones(n)
+
+
+@njit(cache=True, nogil=True)
+def _centre_rows(y0, y1, top, bottom):  # type: ignore[no-untyped-def]
+    """First row whose centre line an edge crosses, and the row after the last."""
+    return max(int(np.ceil(y0 - 0.5)), top), min(int(np.ceil(y1 - 0.5)), bottom)
+
+
+@njit(cache=True, nogil=True)
+def _sort(values):  # type: ignore[no-untyped-def]
+    """Sort values in place; they are few, or nearly in order."""
+    if values.size > FEW:
+        values[:] = np.sort(values)
+        return
+    for i in range(1, values.size):
+        value, j = values[i], i
+        while j > 0 and values[j - 1] > value:
+            values[j] = values[j - 1]
+            j -= 1
+        values[j] = value
+
+
+@njit(cache=True, nogil=True)
+def _walk(xa, ya, xb, yb, sign, top, bottom, width, at, column, height, area):  # type: ignore[no-untyped-def]
+    """Cut an edge into cells: column, signed height and signed area right of it in the cell, of each row from ``at[row - top]`` on.
+
+    With no room in `column` the pieces are only counted.
+    """
+    slope = (xb - xa) / (yb - ya)
+    for r in range(max(int(np.floor(ya)), top), min(int(np.ceil(yb)), bottom)):
+        upper, lower = max(ya, r), min(yb, r + 1.0)
+        left, right = xa + (upper - ya) * slope, xa + (lower - ya) * slope
+        if left > right:
+            left, right = right, left
+        run = right - left
+        c = min(max(int(np.floor(left)), -1), width)
+        last = min(min(max(int(np.floor(right)), -1), width), width - 1)  # what lies right of the raster covers nothing in it
+        p = at[r - top]
+        at[r - top] += max(last - c + 1, 0)
+        if column.size == 0:
+            continue
+        while c <= last:
+            a = left if c == -1 else max(left, float(c))
+            b = min(right, c + 1.0)
+            tall = sign * (lower - upper if run == 0 else (lower - upper) * (b - a) / run)
+            column[p], height[p] = max(c, 0), tall
+            area[p] = tall if c == -1 else tall * (c + 1 - 0.5 * (a + b))
+            p += 1
+            c += 1
+
+
+@njit(cache=True, nogil=True)
+def _most_pieces(x0, y0, x1, y1, top, bottom, width):  # type: ignore[no-untyped-def]
+    """At least as many as there are pieces of edges: one a row, and one for each column line."""
+    most = 0
     for e in range(x0.size):
-        first, last = max(int(np.ceil(y0[e] - 0.5)), top), min(int(np.ceil(y1[e] - 0.5)), bottom)
         slope = (x1[e] - x0[e]) / (y1[e] - y0[e])
-        for r in range(first, last):
-            x[at[r - top]] = x0[e] + (r + 0.5 - y0[e]) * slope
-            z[at[r - top]] = zone[e]
-            at[r - top] += 1
-    n = begin[-1] // 2
-    pointer = np.zeros(n_rows + 1, np.int64)
-    of, first_col, end_col = np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.int32)
-    n = 0
-    for r in range(n_rows):
-        a, b = begin[r], begin[r + 1]
-        by_x = np.argsort(x[a:b])
-        order = by_x[np.argsort(z[a:b][by_x], kind="mergesort")]
-        for q in range(0, b - a - 1, 2):
-            left, right = x[a + order[q]], x[a + order[q + 1]]
-            first = min(max(int(np.ceil(left - 0.5)), 0), width)
-            last = min(max(int(np.ceil(right - 0.5)), 0), width)
-            if last > first:
-                of[n], first_col[n], end_col[n] = z[a + order[q]], first, last
-                n += 1
-        pointer[r + 1] = n
-    return pointer, of[:n], first_col[:n], end_col[:n], np.ones(n)
+        a = min(max(x0[e] + (max(y0[e], top) - y0[e]) * slope, -1.0), width + 0.0)
+        b = min(max(x0[e] + (min(y1[e], bottom) - y0[e]) * slope, -1.0), width + 0.0)
+        most += min(int(np.ceil(y1[e])), bottom) - max(int(np.floor(y0[e])), top) + int(abs(b - a)) + 2
+    return most
 
 
 @njit(cache=True, nogil=True)
-def _edge_pieces(x0, y0, x1, y1, zone, sign, top, bottom, width):  # type: ignore[no-untyped-def]
-    """Pieces of the edges, cell by cell, grouped by row: pointer, column, zone, signed height, signed area right of it in the cell."""
-    n_rows = bottom - top
-    pointer = np.zeros(n_rows + 1, np.int64)
-    column, of = np.empty(0, np.int32), np.empty(0, np.int32)
-    height, area, at = np.empty(0), np.empty(0), pointer
-    for fill in range(2):
-        if fill:
-            pointer = np.cumsum(pointer)
-            column, of = np.empty(pointer[-1], np.int32), np.empty(pointer[-1], np.int32)
-            height, area, at = np.empty(pointer[-1]), np.empty(pointer[-1]), pointer.copy()
-        for e in range(x0.size):
-            slope = (x1[e] - x0[e]) / (y1[e] - y0[e])
-            for r in range(max(int(np.floor(y0[e])), top), min(int(np.ceil(y1[e])), bottom)):
-                upper, lower = max(y0[e], r), min(y1[e], r + 1.0)
-                left, right = x0[e] + (upper - y0[e]) * slope, x0[e] + (lower - y0[e]) * slope
-                if left > right:
-                    left, right = right, left
-                run = right - left
-                c = min(max(int(np.floor(left)), -1), width)
-                last = min(max(int(np.floor(right)), -1), width)
-                while c <= last and c < width:  # what lies right of the raster covers nothing in it
-                    if fill:
-                        a = left if c == -1 else max(left, float(c))
-                        b = min(right, c + 1.0)
-                        tall = lower - upper if run == 0 else (lower - upper) * (b - a) / run
-                        column[at[r - top]], of[at[r - top]] = max(c, 0), zone[e]
-                        height[at[r - top]] = sign[e] * tall
-                        area[at[r - top]] = sign[e] * tall * (1.0 if c == -1 else 1.0 - 0.5 * ((a - c) + (b - c)))
-                        at[r - top] += 1
-                    else:
-                        pointer[r - top + 1] += 1
-                    c += 1
-    return pointer, column, of, height, area
+def _exact_spans(x0, y0, x1, y1, zone, sign, top, bottom, width):  # type: ignore[no-untyped-def]
+    most = _most_pieces(x0, y0, x1, y1, top, bottom, width)
+    column, height, area, none = np.empty(most, np.int32), np.empty(most), np.empty(most), np.empty(0, np.int32)
+    row, first, end, share = np.empty(2 * most, np.int32), np.empty(2 * most, np.int32), np.empty(2 * most, np.int32), np.empty(2 * most)
+    zones, pointer, begin = np.empty(x0.size, np.int32), np.zeros(x0.size + 1, np.int64), np.zeros(bottom - top + 2, np.int64)
+    e, k, n = 0, 0, 0
+    while e < x0.size:
+        a, lowest, highest = e, bottom, top
+        while e < x0.size and zone[e] == zone[a]:  # pieces of each row, two places further on
+            _walk(x0[e], y0[e], x1[e], y1[e], 0.0, top, bottom, width, begin[2:], none, height, area)
+            lowest, highest = min(lowest, int(np.floor(y0[e]))), max(highest, int(np.ceil(y1[e])))
+            e += 1
+        lowest, highest = max(lowest - top, 0), min(highest, bottom) - top
+        for r in range(lowest, highest):
+            begin[r + 2] += begin[r + 1]
+        for f in range(a, e):
+            _walk(x0[f], y0[f], x1[f], y1[f], sign[f], top, bottom, width, begin[1:], column, height, area)
+        for r in range(lowest, highest):
+            p, q = begin[r], begin[r + 1]
+            _sort_pieces(column[p:q], height[p:q], area[p:q])
+            n = _row_spans(column[p:q], height[p:q], area[p:q], r, width, row, first, end, share, n)
+        begin[lowest : highest + 2] = 0
+        if n > pointer[k]:
+            zones[k], pointer[k + 1] = zone[a], n
+            k += 1
+    return zones[:k], pointer[: k + 1], row[:n].copy(), first[:n].copy(), end[:n].copy(), share[:n].copy()
 
 
 @njit(cache=True, nogil=True)
-def _exact_spans(begin, column, zone, height, area, width):  # type: ignore[no-untyped-def]
-    n_rows = begin.size - 1
-    most = 2 * column.size  # a pixel and the run after it for each piece
-    pointer = np.zeros(n_rows + 1, np.int64)
-    of, first_col, end_col = np.empty(most, np.int32), np.empty(most, np.int32), np.empty(most, np.int32)
-    share = np.empty(most)
-    n = 0
-    for r in range(n_rows):
-        a, b = begin[r], begin[r + 1]
-        by_column = np.argsort(column[a:b], kind="mergesort")
-        order = by_column[np.argsort(zone[a:b][by_column], kind="mergesort")] + a
-        q = 0
-        while q < b - a:
-            z, running = zone[order[q]], 0.0
-            while q < b - a and zone[order[q]] == z:
-                c, inside, step = column[order[q]], running, 0.0
-                while q < b - a and zone[order[q]] == z and column[order[q]] == c:
-                    inside += area[order[q]]
-                    step += height[order[q]]
-                    q += 1
-                if inside > ROUNDING:
-                    of[n], first_col[n], end_col[n], share[n] = z, c, c + 1, inside
-                    n += 1
-                running += step
-                end = column[order[q]] if q < b - a and zone[order[q]] == z else width
-                if running > ROUNDING and end > c + 1:
-                    of[n], first_col[n], end_col[n], share[n] = z, c + 1, end, running
-                    n += 1
-        pointer[r + 1] = n
-    return pointer, of[:n].copy(), first_col[:n].copy(), end_col[:n].copy(), share[:n].copy()
+def _sort_pieces(column, height, area):  # type: ignore[no-untyped-def]
+    """Sort the pieces of a row by column, in place; pieces of a column stay in their order."""
+    if column.size > FEW:
+        order = np.argsort(column, kind="mergesort")
+        column[:], height[:], area[:] = column[order], height[order], area[order]
+        return
+    for i in range(1, column.size):
+        c, h, a, j = column[i], height[i], area[i], i
+        while j > 0 and column[j - 1] > c:
+            column[j], height[j], area[j] = column[j - 1], height[j - 1], area[j - 1]
+            j -= 1
+        column[j], height[j], area[j] = c, h, a
 
 
 @njit(cache=True, nogil=True)
-def _add_spans(block, pointer, zone, first, end, share, weights, sums, counts, totals):  # type: ignore[no-untyped-def]
-    n_classes = sums.shape[1]
-    by_pixel, counting = weights.shape[1] > 1, counts.shape[0] > 0
-    lanes = np.zeros((4, 256), np.int64)
-    for r in range(block.shape[0]):
-        row = block[r]
-        for s in range(pointer[r], pointer[r + 1]):
-            z, part, j, last = zone[s], share[s], first[s], end[s]
-            if by_pixel or last - j < SHORT:
-                while j < last:
-                    k = row[j]
-                    sums[z, k] += part * (weights[r, j] if by_pixel else weights[r, 0])
-                    totals[k] += part
-                    if counting:
-                        counts[z, k] += part
-                    j += 1
-                continue
-            while j + 4 <= last:  # four histograms in turn: equal neighbours do not wait for one another
-                lanes[0, row[j]] += 1
-                lanes[1, row[j + 1]] += 1
-                lanes[2, row[j + 2]] += 1
-                lanes[3, row[j + 3]] += 1
-                j += 4
-            while j < last:
-                lanes[0, row[j]] += 1
-                j += 1
-            for k in range(n_classes):
-                n = lanes[0, k] + lanes[1, k] + lanes[2, k] + lanes[3, k]
-                if n:
-                    sums[z, k] += part * n * weights[r, 0]
-                    totals[k] += part * n
-                    if counting:
-                        counts[z, k] += part * n
-                    for lane in range(4):
-                        lanes[lane, k] = 0
+def _row_spans(column, height, area, r, width, row, first, end, share, n):  # type: ignore[no-untyped-def]
+    """Spans of one zone in one row, from its sorted pieces, written from `n` on; the number of spans then written."""
+    q, running, start = 0, 0.0, n
+    while q < column.size:
+        c, inside, step = column[q], running, 0.0
+        while q < column.size and column[q] == c:
+            inside += area[q]
+            step += height[q]
+            q += 1
+        running += step
+        after = column[q] if q < column.size else width
+        n = _put_span(r, c, c + 1, inside, row, first, end, share, start, n)
+        n = _put_span(r, c + 1, after, running, row, first, end, share, start, n)
+    return n
 
 
 @njit(cache=True, nogil=True)
-def _add_values(block, pointer, zone, first, end, share, weights, sums, extremes):  # type: ignore[no-untyped-def]
-    by_pixel = weights.shape[1] > 1
-    for r in range(block.shape[0]):
-        for s in range(pointer[r], pointer[r + 1]):
-            value, weighted, weight, pixels = 0.0, 0.0, 0.0, 0.0
-            for j in range(first[s], end[s]):
-                v = block[r, j]
-                if not np.isfinite(v):
-                    continue
-                w = weights[r, j] if by_pixel else weights[r, 0]
-                value += v
-                weighted += w * v
-                weight += w
-                pixels += 1.0
-                extremes[0] = min(extremes[0], v)
-                extremes[1] = max(extremes[1], v)
-            z, part = zone[s], share[s]
-            sums[z, 0] += part * value
-            sums[z, 1] += part * weighted
-            sums[z, 2] += part * weight
-            sums[z, 3] += part * pixels
+def _put_span(r, left, right, part, row, first, end, share, start, n):  # type: ignore[no-untyped-def]
+    """Write a span as number `n`, or make the one before it longer where both have one share (`start`: first span of the row)."""
+    if part <= ROUNDING or right <= left:
+        return n
+    if abs(part - 1.0) < ROUNDING:
+        part = 1.0
+    if n > start and end[n - 1] == left and share[n - 1] == part:
+        end[n - 1] = right
+        return n
+    row[n], first[n], end[n], share[n] = r, left, right, part
+    return n + 1

@@ -14,7 +14,8 @@ import shapely
 from rasterio.windows import Window
 
 from carbonshed.checks import choose, warn
-from carbonshed.numerics.scanline import add_values, exact_spans
+from carbonshed.numerics.scanline import exact_spans
+from carbonshed.numerics.span_sums import add_values
 from carbonshed.readers.rasters import Bands, Layer, checked_units, geobox, open_layers, pixel_polygons, raster_crs, window_of
 from carbonshed.spatial.crs import FloatArray, pixel_areas
 from carbonshed.spatial.land_area import SLIVER, pixel_edges

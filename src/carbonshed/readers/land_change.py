@@ -28,7 +28,7 @@ from carbonshed.readers.land_cover import (
     _rule,
 )
 from carbonshed.readers.legend import Legend, read_legend
-from carbonshed.readers.rasters import checked_units, geobox, pixel_polygons, raster_crs, window_of
+from carbonshed.readers.rasters import checked_units, geobox, pixel_polygons, raster_crs, read_pixels, window_of
 from carbonshed.spatial.crs import FloatArray, pixel_areas
 from carbonshed.spatial.grid import Grid
 from carbonshed.spatial.land_area import Coverage, Strip, _slots, tabulate_blocks
@@ -227,7 +227,7 @@ def _strips(layers: list[Layer], compared: list[Pair], window: Any, legend: Lege
         rows = min(height, window.height - begin)
         part = Window(window.col_off, window.row_off + begin, window.width, rows)
         classes = {layer.year: class_of[_known_slots(layer, part, legend, strange)].astype(np.uint8) for layer in layers}
-        yield begin, (pair_code[classes[old], classes[new]] for old, new in compared)
+        yield begin, [pair_code[classes[old], classes[new]] for old, new in compared]  # at once: the pass asks for it from a thread
 
 
 def _pair_codes(n: int) -> Codes:
@@ -241,7 +241,7 @@ def _pair_codes(n: int) -> Codes:
 
 def _known_slots(layer: Layer, window: Any, legend: Legend, strange: dict[str, set[int]]) -> Codes:
     """Position of each pixel's code in the legend, then nodata, then unknown; unknown codes are noted."""
-    block = cast(NDArray[np.integer[Any]], layer.dataset.read(layer.band, window=window))
+    block = cast(NDArray[np.integer[Any]], read_pixels(layer.dataset, layer.band, window=window))
     nodata = [*legend.nodata, *([tag] if (tag := _nodata_tag(layer)) is not None else [])]
     known = np.asarray(legend.codes, dtype=np.int64)
     slots = _slots(block, known, nodata)

@@ -10,7 +10,6 @@ from typing import Any, cast
 
 import geopandas as gpd
 import numpy as np
-import rasterio
 import shapely
 import xarray as xr
 from numpy.typing import NDArray
@@ -18,7 +17,17 @@ from rasterio.windows import Window
 
 from carbonshed.checks import InputError, Problem, choose, examples, refuse, warn
 from carbonshed.readers.legend import Legend, read_legend
-from carbonshed.readers.rasters import checked_units, described_bands, geobox, pixel_polygons, raster_crs
+from carbonshed.readers.rasters import (
+    Handles,
+    checked_units,
+    described_bands,
+    geobox,
+    open_file,
+    pixel_polygons,
+    raster_crs,
+    read_pixels,
+    strip_rows,
+)
 from carbonshed.spatial.crs import M2_PER_KM2, FloatArray, as_crs, auto_crs, mover, pixel_areas, require_equal_area
 from carbonshed.spatial.grid import Grid
 from carbonshed.spatial.land_area import Coverage, Strip, Tabulation, choose_coverage, clipped_areas, tabulate_blocks
@@ -180,9 +189,9 @@ def _open(stack: ExitStack, paths: Mapping[int, Path], years: Sequence[int], ban
     datasets = {}
     for path in dict.fromkeys(paths.values()):
         try:
-            datasets[path] = stack.enter_context(rasterio.open(path))
-        except rasterio.errors.RasterioIOError as error:
-            problems.append(Problem("not_a_raster", "a raster that GDAL reads", str(error), str(path), "Check the file."))
+            datasets[path] = open_file(stack, path)
+        except InputError as error:
+            problems += error.problems
     shared = len(datasets) < len(paths)
     layers = []
     for year in years:
@@ -293,30 +302,31 @@ def _tabulate(group: list[Layer], polygons: Geometries, legend: Legend, rule: Co
     shape = bottom - top, right - left
     moved = shapely.transform(polygons, lambda points: points - np.array([left, top]))
     nodata = [[*legend.nodata, *([tag] if (tag := _nodata_tag(layer)) is not None else [])] for layer in group]
-    return tabulate_blocks(
-        _strips(group, left, top, shape),
-        moved,
-        shape=shape,
-        codes=legend.codes,
-        nodata=nodata,
-        areas=pixel_areas(raster_crs(group[0].dataset), (a, b, a * left + b * top + c, d, e, d * left + e * top + f), shape),
-        coverage=rule,
-        where=", ".join(dict.fromkeys(layer.path.name for layer in group)),
-        progress=progress,
-    )
+    areas = pixel_areas(raster_crs(group[0].dataset), (a, b, a * left + b * top + c, d, e, d * left + e * top + f), shape)
+    with Handles() as handles:
+        return tabulate_blocks(
+            _strips(handles, group, left, top, shape),
+            moved,
+            shape=shape,
+            codes=legend.codes,
+            nodata=nodata,
+            areas=areas,
+            coverage=rule,
+            where=", ".join(dict.fromkeys(layer.path.name for layer in group)),
+            progress=progress,
+        )
 
 
-def _strips(group: list[Layer], left: int, top: int, shape: tuple[int, int]) -> Iterator[Strip]:
-    """Strips of the window, whole tiles high, each layer read when it is asked for."""
-    n_rows, n_columns = shape
-    tile = group[0].dataset.block_shapes[0][0]
-    height = max(PIXELS_AT_ONCE // n_columns // tile * tile, min(tile, 512))
-    begin = 0
-    while begin < n_rows:
-        end = min((top + begin) // height * height + height - top, n_rows)
-        window = Window(left, top + begin, n_columns, end - begin)
-        yield begin, (cast(NDArray[np.integer[Any]], layer.dataset.read(layer.band, window=window)) for layer in group)
-        begin = end
+def _strips(handles: Handles, group: list[Layer], left: int, top: int, shape: tuple[int, int]) -> Iterator[Strip]:
+    """Strips of the window, each layer read when it is asked for, by a handle of the thread that asks."""
+    window = Window(left, top, shape[1], shape[0])
+    for begin, end in strip_rows(group[0].dataset, window):
+        yield begin - top, _layers(handles, group, Window(left, begin, shape[1], end - begin))
+
+
+def _layers(handles: Handles, group: list[Layer], window: Any) -> Iterator[NDArray[np.integer[Any]]]:
+    for layer in group:
+        yield cast(NDArray[np.integer[Any]], read_pixels(handles(layer.path), layer.band, window=window))
 
 
 def _part(progress: Progress | None, k: int, n: int) -> Progress | None:

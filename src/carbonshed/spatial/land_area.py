@@ -15,8 +15,11 @@ import shapely
 from numpy.typing import NDArray
 
 from carbonshed.checks import check_conserved, choose, examples, refuse, warn
-from carbonshed.numerics.scanline import Edges, Spans, add_spans, centre_spans, directed_edges, exact_spans
+from carbonshed.numerics.packed_counts import look_up
+from carbonshed.numerics.scanline import Edges, Spans, centre_spans, directed_edges, exact_spans
+from carbonshed.numerics.span_sums import add_spans, class_counts
 from carbonshed.spatial.crs import FloatArray, PixelAreas
+from carbonshed.spatial.in_order import in_order
 from carbonshed.spatial.project import Geometries
 
 Coverage = Literal["centre", "exact"]
@@ -55,6 +58,116 @@ class Tabulation:
     pixels: FloatArray
     outside: FloatArray
     codes: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class StripTable:
+    """What one strip adds to the table; small, and all that travels between threads or machines.
+
+    Parameters
+    ----------
+    top, rows : int
+        First row of the strip and number of its rows.
+    zones : array (zones of the strip,)
+        Their positions among all, rising.
+    km2, pixels : arrays (layers, zones of the strip, slots)
+        Area and covered pixels of each code, then of nodata, then of unknown codes.
+    whole : array (layers, slots)
+        Pixels of the strip, in zones or not.
+    unknown : dict
+        Pixels in zones of each unknown code.
+    """
+
+    top: int
+    rows: int
+    zones: NDArray[np.int32]
+    km2: FloatArray
+    pixels: FloatArray
+    whole: NDArray[np.int64]
+    unknown: dict[int, float]
+
+
+@dataclass(frozen=True)
+class Zones:
+    """Polygons and codes, ready to tabulate any strip of a raster: `tabulate` is a pure function of the strip."""
+
+    edges: Edges
+    width: int
+    codes: NDArray[np.int64]
+    nodata: Sequence[Sequence[int]]
+    areas: PixelAreas
+    coverage: Coverage
+
+    @classmethod
+    def of(
+        cls,
+        polygons: Geometries,
+        *,
+        width: int,
+        codes: Sequence[int],
+        nodata: Sequence[Sequence[int]],
+        areas: PixelAreas,
+        coverage: Coverage,
+    ) -> Zones:
+        """See `tabulate_blocks` for the parameters; `width` is that of the raster."""
+        known = np.unique(np.asarray(codes, dtype=np.int64))
+        if not 0 < len(known) <= 250:
+            raise refuse("codes", expected="1 to 250 codes", got=f"{len(known)}", where="legend", fix="Merge classes before tabulating.")
+        return cls(pixel_edges(polygons), width, known, nodata, areas, coverage)
+
+    def tabulate(self, strip: Strip) -> StripTable:
+        """The table of a strip: its spans are made once and serve all layers."""
+        top, layers = strip
+        n_slots = len(self.codes) + 2  # + nodata, + unknown
+        spans: Spans | None = None
+        weights, n_rows = np.zeros((0, 1)), 0
+        km2, pixels, whole = [], [], []
+        unknown: dict[int, float] = {}
+        for block, nodata in zip(layers, self.nodata, strict=True):
+            if spans is None:
+                n_rows = block.shape[0]
+                make_spans = centre_spans if self.coverage == "centre" else exact_spans
+                spans, weights = make_spans(self.edges, top, top + n_rows, self.width), self.areas(top, top + n_rows)
+            slots = _slots(block, self.codes, nodata)
+            areas, counts = add_spans(slots, spans, weights, n_slots)
+            if counts[:, -1].any():
+                _note_unknown(block, slots == n_slots - 1, spans, unknown)
+            km2.append(areas)
+            pixels.append(counts)
+            whole.append(class_counts(slots, n_slots))
+        assert spans is not None  # there is a layer
+        return StripTable(top, n_rows, spans.zones, np.array(km2), np.array(pixels), np.array(whole), unknown)
+
+
+class ZoneTotals:
+    """Strip tables added up. Added in the order of the strips they give the same bytes, wherever each was computed."""
+
+    def __init__(self, n_layers: int, n_zones: int, n_slots: int, coverage: Coverage) -> None:
+        self.rows = 0
+        self._coverage = coverage
+        self._km2 = np.zeros((n_layers, n_zones, n_slots))
+        self._pixels = np.zeros((n_layers, n_zones if coverage == "centre" else 0, n_slots))
+        self._inside, self._whole = np.zeros((n_layers, n_slots)), np.zeros((n_layers, n_slots), dtype=np.int64)
+        self._unknown: dict[int, float] = {}
+
+    def add(self, table: StripTable) -> None:
+        """Add what one strip holds."""
+        self.rows += table.rows
+        self._km2[:, table.zones] += table.km2
+        if self._pixels.size:
+            self._pixels[:, table.zones] += table.pixels
+        self._inside += table.pixels.sum(axis=1)
+        self._whole += table.whole
+        for code, pixels in table.unknown.items():
+            self._unknown[code] = self._unknown.get(code, 0.0) + pixels
+
+    def tabulation(self, polygons: Geometries, codes: NDArray[np.int64], *, shape: tuple[int, int], where: str) -> Tabulation:
+        """The whole table, once every strip is in; what does not add up is refused."""
+        if self._unknown:
+            _refuse_unknown(self._unknown, float(self._inside.sum()), codes, where)
+        _check_closed(polygons, shape, self._inside, self._whole, self._coverage, where)
+        outside = self._whole - self._inside
+        return Tabulation(self._km2[:, :, :-1], self._pixels[:, :, :-1], outside[:, :-1], codes)
 
 
 def choose_coverage(polygons: Geometries) -> Coverage:
@@ -100,6 +213,7 @@ def tabulate_blocks(
     coverage: Coverage,
     where: str = "raster",
     progress: Progress | None = None,
+    threads: int | None = None,
 ) -> Tabulation:
     """Areas of the codes of a raster in polygons, read strip by strip.
 
@@ -108,7 +222,7 @@ def tabulate_blocks(
     Parameters
     ----------
     strips : iterable
-        Strips from the first row to the last; the layers of a strip may be read as they are asked for.
+        Strips from the first row to the last; the layers of a strip may be read as they are asked for, which happens in a thread.
     polygons : array of Polygon or MultiPolygon
         Zones, valid, in pixel coordinates (x = column, y = row).
     shape : (rows, columns)
@@ -125,6 +239,8 @@ def tabulate_blocks(
         What messages call the raster.
     progress : callable, optional
         progress(fraction, message).
+    threads : int, optional
+        See `carbonshed.spatial.in_order.in_order`; the result is the same for any number. The layers of a strip are asked for in a thread.
 
     Raises
     ------
@@ -134,38 +250,13 @@ def tabulate_blocks(
         If rows are missing, or exact pixels do not sum to the polygons' area.
     """
     choose(coverage, ("centre", "exact"), where="coverage")
-    known = np.unique(np.asarray(codes, dtype=np.int64))
-    if not 0 < len(known) <= 250:
-        raise refuse("codes", expected="1 to 250 codes", got=f"{len(known)}", where="legend", fix="Merge classes before tabulating.")
-    n_layers, n_zones, n_slots = len(nodata), len(polygons), len(known) + 2  # + nodata, + unknown
-    edges = pixel_edges(polygons)
-    make_spans = centre_spans if coverage == "centre" else exact_spans
-    sums = np.zeros((n_layers, n_zones, n_slots))
-    counts = np.zeros((n_layers, n_zones if coverage == "centre" else 0, n_slots))
-    inside, whole = np.zeros((n_layers, n_slots)), np.zeros((n_layers, n_slots))
-    unknown: dict[int, float] = {}
-    rows_read = 0
-    for top, layers in strips:
-        spans: Spans | None = None
-        weights = np.zeros((0, 1))
-        n_rows = 0
-        for k, block in enumerate(layers):
-            if spans is None:
-                n_rows = block.shape[0]
-                spans, weights = make_spans(edges, top, top + n_rows, shape[1]), areas(top, top + n_rows)
-            slots = _slots(block, known, nodata[k])
-            before = inside[k, -1]
-            add_spans(slots, spans, weights, sums[k], counts[k], inside[k])
-            whole[k] += np.bincount(slots.ravel(), minlength=n_slots)
-            if inside[k, -1] > before:
-                _note_unknown(block, slots == n_slots - 1, spans, unknown)
-        rows_read += n_rows
+    zones = Zones.of(polygons, width=shape[1], codes=codes, nodata=nodata, areas=areas, coverage=coverage)
+    total = ZoneTotals(len(nodata), len(polygons), len(zones.codes) + 2, coverage)
+    for table in in_order(zones.tabulate, strips, threads=threads):
+        total.add(table)
         if progress is not None:
-            progress(rows_read / shape[0], f"{where}: {rows_read} of {shape[0]} rows")
-    if unknown:
-        _refuse_unknown(unknown, float(inside.sum()), known, where)
-    _check_closed(polygons, shape, inside, whole, coverage, where)
-    return Tabulation(sums[:, :, :-1], counts[:, :, :-1], (whole - inside)[:, :-1], known)
+            progress(total.rows / shape[0], f"{where}: {total.rows} of {shape[0]} rows")
+    return total.tabulation(polygons, zones.codes, shape=shape, where=where)
 
 
 def _slots(block: Block, known: NDArray[np.int64], nodata: Sequence[int]) -> NDArray[np.uint8]:
@@ -177,7 +268,7 @@ def _slots(block: Block, known: NDArray[np.int64], nodata: Sequence[int]) -> NDA
         for code, slot in [*zip(known.tolist(), range(n)), *((int(code), n) for code in nodata)]:
             if low <= code <= high:
                 table[code - low] = slot
-        return np.take(table, block if low == 0 else block.astype(np.int64) - low)
+        return look_up(block, table, low)
     position = np.minimum(np.searchsorted(known, block), n - 1)
     slots = np.where(known[position] == block, position, n + 1).astype(np.uint8)
     slots[np.isin(block, np.array([code for code in nodata if low <= code <= high], dtype=block.dtype))] = n
@@ -188,10 +279,8 @@ def _note_unknown(block: Block, is_unknown: NDArray[np.bool_], spans: Spans, unk
     """Add the pixels of each unknown code inside the zones."""
     codes = np.unique(block[is_unknown])[:250]
     slots = np.where(is_unknown, np.minimum(np.searchsorted(codes, block), len(codes) - 1) + 1, 0).astype(np.uint8)
-    found = np.zeros(len(codes) + 1)
-    one_zone = spans._replace(zone=np.zeros_like(spans.zone))
-    add_spans(slots, one_zone, np.ones((block.shape[0], 1)), np.zeros((1, len(found))), np.zeros((0, len(found))), found)
-    for code, pixels in zip(codes.tolist(), found[1:].tolist()):
+    _, found = add_spans(slots, spans, np.ones((block.shape[0], 1)), len(codes) + 1)
+    for code, pixels in zip(codes.tolist(), found.sum(axis=0)[1:].tolist()):
         if pixels > 0:
             unknown[code] = unknown.get(code, 0.0) + pixels
 
@@ -208,7 +297,7 @@ def _refuse_unknown(unknown: dict[int, float], total: float, known: NDArray[np.i
 
 
 def _check_closed(
-    polygons: Geometries, shape: tuple[int, int], inside: FloatArray, whole: FloatArray, coverage: Coverage, where: str
+    polygons: Geometries, shape: tuple[int, int], inside: FloatArray, whole: NDArray[np.int64], coverage: Coverage, where: str
 ) -> None:
     """Each row was read once; exact pixels sum to the polygons; overlapping zones are said."""
     area = float(clipped_areas(polygons, shape).sum())
