@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from rasterio.transform import from_origin
 
 from carbonshed.checks import choose, refuse
+from carbonshed.files import replacing, write_bytes, write_text
 from carbonshed.present.figures import with_units
 from carbonshed.present.folder import TABLES, ResultFolder
 from carbonshed.present.geo_files import write_geojson, write_geoparquet
@@ -96,13 +97,12 @@ def _xlsx(result: ResultFolder, out: Path | None) -> list[Path]:
             fix='Install the extra: pip install "carbonshed[excel]".',
         )
     path = _folder(result, out, "exports") / "result.xlsx"
-    part = path.with_name(".result.part.xlsx")
-    with pd.ExcelWriter(part, engine="openpyxl") as book:
+    with replacing(path) as part, pd.ExcelWriter(part, engine="openpyxl") as book:
         for name in held(result):
             _sheet(book, name, plain(result.table(name)))
         _sheet(book, "data_dictionary", dictionary(result), units=False)
         _sheet(book, "about", _about(result), units=False)
-    return [part.replace(path)]
+    return [path]
 
 
 def _sheet(book: Any, name: str, table: pd.DataFrame, *, units: bool = True) -> None:
@@ -144,10 +144,8 @@ def _csv(result: ResultFolder, out: Path | None) -> list[Path]:
     folder = _folder(result, out, "exports")
     written = []
     for name in held(result):
-        path = folder / f"{name}.csv"
-        part = path.with_name(f".{name}.part.csv")
-        with_units(plain(result.table(name))).to_csv(part, index=False, lineterminator="\n", encoding="utf-8-sig")
-        written.append(part.replace(path))
+        text = with_units(plain(result.table(name))).to_csv(index=False, lineterminator="\n")
+        written.append(write_bytes(folder / f"{name}.csv", text.encode("utf-8-sig")))
     return written
 
 
@@ -174,12 +172,11 @@ def _cog(result: ResultFolder, out: Path | None) -> list[Path]:
 
 def _write_cog(path: Path, bands: NDArray[np.float64], years: Sequence[int], *, crs: Any, transform: Any, term: Term) -> Path:
     """Write bands in memory, then copy them as a COG. No overviews: amounts per cell may be summed, never averaged."""
-    part = path.with_name(f".{path.stem}.part.tif")
     profile = {
         "driver": "GTiff", "dtype": "float64", "count": len(years), "height": bands.shape[1], "width": bands.shape[2],
         "crs": crs.to_wkt(), "transform": transform, "nodata": np.nan,
     }  # fmt: skip
-    with rasterio.MemoryFile() as memory:
+    with rasterio.MemoryFile() as memory, rasterio.MemoryFile() as whole:
         with memory.open(**profile) as raster:
             raster.write(bands)
             for band, year in enumerate(years, start=1):
@@ -187,8 +184,8 @@ def _write_cog(path: Path, bands: NDArray[np.float64], years: Sequence[int], *, 
             raster.units = [f"{term.unit} per cell"] * len(years)
             raster.update_tags(quantity=term.name, definition=term.definition)
         with memory.open() as raster:
-            rasterio.shutil.copy(raster, part, driver="COG", compress="DEFLATE", overviews="NONE")
-    return part.replace(path)
+            rasterio.shutil.copy(raster, whole.name, driver="COG", compress="DEFLATE", overviews="NONE")
+        return write_bytes(path, whole.read())
 
 
 def _qml(result: ResultFolder, out: Path | None) -> list[Path]:
@@ -199,10 +196,7 @@ def _qml(result: ResultFolder, out: Path | None) -> list[Path]:
         texts["compensation.qml"] = county_amount_qml(result.table("compensation")["net_compensation"])
     written = []
     for name, text in texts.items():
-        path = folder / name
-        part = path.with_name(f".{name}.part")
-        part.write_text(text, encoding="utf-8")
-        written.append(part.replace(path))
+        written.append(write_text(folder / name, text))
     return written
 
 

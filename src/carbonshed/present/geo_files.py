@@ -8,6 +8,7 @@ from pathlib import Path
 import geopandas as gpd
 import pyarrow.parquet as pq
 
+from carbonshed.files import replacing, write_text
 from carbonshed.present.folder import ResultFolder
 from carbonshed.present.map_layers import map_layers
 from carbonshed.present.tidy import held, plain
@@ -27,10 +28,8 @@ def write_geojson(result: ResultFolder, folder: Path) -> list[Path]:
         collection["name"] = layer.name
         collection["title"] = {"zh": layer.zh, "en": layer.en}
         collection["units"] = {name: known[name].unit for name in map(str, frame) if name in known}
-        path = folder / f"{layer.name}.geojson"
-        part = path.with_name(f".{layer.name}.part.geojson")
-        part.write_text(json.dumps(collection, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8")
-        written.append(part.replace(path))
+        text = json.dumps(collection, ensure_ascii=False, separators=(",", ":")) + "\n"
+        written.append(write_text(folder / f"{layer.name}.geojson", text))
     return written
 
 
@@ -46,7 +45,7 @@ def write_geoparquet(result: ResultFolder, folder: Path) -> list[Path]:
                 schema = table.schema.set(place, field.with_metadata({**(field.metadata or {}), **said}))
                 table = table.cast(schema)
         path = folder / f"{name}.parquet"
-        part = path.with_name(f".{name}.part.parquet")
-        pq.write_table(table, part, compression="zstd")
-        written.append(part.replace(path))
+        with replacing(path) as part:
+            pq.write_table(table, part, compression="zstd")
+        written.append(path)
     return written

@@ -10,6 +10,7 @@ import geopandas as gpd
 import pandas as pd
 import pyogrio
 
+from carbonshed.files import replacing, write_text
 from carbonshed.present.folder import ResultFolder
 from carbonshed.present.map_layers import MapLayer, map_layers
 from carbonshed.present.qgis_project import project_text
@@ -24,25 +25,21 @@ def write_geopackage(result: ResultFolder, folder: Path) -> list[Path]:
 
     Tables without shapes become attribute tables. A map layer is a view of the tables for the eye: it adds nothing to them.
     """
-    path = folder / GEOPACKAGE
-    part = path.with_name(".result.part.gpkg")
-    part.unlink(missing_ok=True)
-    for name in held(result):
-        table = result.table(name)
-        frame: Any = plain(table)
-        if isinstance(table, gpd.GeoDataFrame):
-            frame = gpd.GeoDataFrame(frame, geometry=table.geometry.to_numpy(), crs=table.crs)
-        _write_layer(frame, part, name)
-    _write_layer(dictionary(result), part, "data_dictionary")
-    layers = map_layers(result)
-    for layer in layers:
-        _write_layer(gpd.GeoDataFrame(plain(layer.frame), geometry=layer.frame.geometry.to_numpy(), crs=layer.frame.crs), part, layer.name)
-    if layers:
-        _write_layer(_styles(layers, str(result.manifest.get("written", ""))), part, "layer_styles")
-    project = folder / PROJECT
-    project_part = project.with_name(".result.part.qgs")
-    project_part.write_text(project_text(result.name, layers, GEOPACKAGE), encoding="utf-8")
-    return [part.replace(path), project_part.replace(project)]
+    path, layers = folder / GEOPACKAGE, map_layers(result)
+    with replacing(path) as part:
+        for name in held(result):
+            table = result.table(name)
+            frame: Any = plain(table)
+            if isinstance(table, gpd.GeoDataFrame):
+                frame = gpd.GeoDataFrame(frame, geometry=table.geometry.to_numpy(), crs=table.crs)
+            _write_layer(frame, part, name)
+        _write_layer(dictionary(result), part, "data_dictionary")
+        for layer in layers:
+            shapes = layer.frame.geometry.to_numpy()
+            _write_layer(gpd.GeoDataFrame(plain(layer.frame), geometry=shapes, crs=layer.frame.crs), part, layer.name)
+        if layers:
+            _write_layer(_styles(layers, str(result.manifest.get("written", ""))), part, "layer_styles")
+    return [path, write_text(folder / PROJECT, project_text(result.name, layers, GEOPACKAGE))]
 
 
 def _write_layer(frame: Any, path: Path, name: str) -> None:

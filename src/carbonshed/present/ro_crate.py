@@ -12,6 +12,7 @@ import mimetypes
 from pathlib import Path
 from typing import Any
 
+from carbonshed.files import write_text
 from carbonshed.present.folder import ResultFolder
 from carbonshed.present.tidy import held
 from carbonshed.registry import terms
@@ -35,10 +36,8 @@ Entity = dict[str, Any]
 def write_ro_crate(result: ResultFolder, folder: Path) -> list[Path]:
     """Write ``ro-crate-metadata.json`` into the result folder (`folder` must be that folder)."""
     path = folder / METADATA
-    part = path.with_name(f".{METADATA}.part")
     text = json.dumps({"@context": CONTEXT, "@graph": entities(result)}, ensure_ascii=False, indent=1)
-    part.write_text(text + "\n", encoding="utf-8")
-    return [part.replace(path)]
+    return [write_text(path, text + "\n")]
 
 
 def entities(result: ResultFolder) -> list[Entity]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from carbonshed.checks import refuse
+from carbonshed.files import write_text
 from carbonshed.present.folder import ResultFolder
 
 SCRIPT = "study.py"
@@ -96,10 +97,7 @@ def script_text(result: ResultFolder) -> str:
 
 def write_script(result: ResultFolder, folder: Path) -> list[Path]:
     """Write ``study.py``."""
-    path = folder / SCRIPT
-    part = path.with_name(f".{SCRIPT}.part")
-    part.write_text(script_text(result), encoding="utf-8")
-    return [part.replace(path)]
+    return [write_text(folder / SCRIPT, script_text(result))]
 
 
 def _python(value: Any) -> str:
