@@ -30,6 +30,7 @@ from carbonshed.present.findings import summary, tiles
 from carbonshed.present.folder import ResultFolder
 from carbonshed.present.fonts import has_chinese
 from carbonshed.present.style import DPI, WIDE_MM
+from carbonshed.present.why_card import why_section
 from carbonshed.present.words import LANGUAGES, Words
 
 PNG_URI = "data:image/png;base64,"
@@ -48,6 +49,7 @@ SECTIONS: tuple[Callable[[ResultFolder, Words], Section], ...] = (
     scale.scale_section,
     carbon.hot_spots_section,
     carbon.zones_section,
+    why_section,
     change.change_section,
     money.counties_section,
     money.flows_section,

@@ -1,107 +1,86 @@
-"""Why a cell or county is in its zone: the model is fitted again from the result folder alone, which gives the same bytes."""
+"""Why a cell or county is in its zone: read from the stored columns of a result, told as data or in words."""
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
-from carbonshed import registry
-from carbonshed.checks import CarbonshedError, DataWarning, nearest, refuse
-from carbonshed.study.config import parse_spec
-from carbonshed.study.pattern_steps import fit_study_zones
-from carbonshed.study.study import Result
-from carbonshed.zoning.explain import explain_zone
+import pandas as pd
 
-ZONES = {"payment": "支付区", "balanced": "平衡区", "recipient": "受偿区", "missing": "未分区"}
-SENTENCES = {
-    "zone": {
-        "en": "{unit} is in the {zone} zone in {year}, with confidence {confidence}.",
-        "zh": "{unit} 在 {year} 年属于{zone}，置信度 {confidence}。",
-    },
-    "missing": {"en": "{unit} has no zone in {year}: not known are {features}.", "zh": "{unit} 在 {year} 年未分区：缺少 {features}。"},
-    "account": {
-        "en": "Its account: source {source}, sink {sink}, net emission {net} [t CO2 a-1].",
-        "zh": "碳账户：碳源 {source}，碳汇 {sink}，净排放 {net} [t CO2 a-1]。",
-    },
-    "for": {"en": "For it speaks {term} = {value} (z = {z:+.2f}).", "zh": "支持该分区的指标：{term} = {value}（z = {z:+.2f}）。"},
-    "against": {"en": "Against it speaks {term} = {value} (z = {z:+.2f}).", "zh": "不支持该分区的指标：{term} = {value}（z = {z:+.2f}）。"},
-    "next": {"en": "The nearest other zone is {zone}.", "zh": "最接近的其他分区是{zone}。"},
-    "change": {
-        "en": "It would become {zone} if {term} were {needed} instead of {value}, all else equal.",
-        "zh": "其他条件不变时，若{term}为 {needed}（现为 {value}），将变为{zone}。",
-    },
-    "firm": {
-        "en": "No change of a single feature within 3 standard deviations would move it.",
-        "zh": "任何单个指标在3个标准差内的变化都不会改变其分区。",
-    },
-}
+from carbonshed.checks import examples, nearest, refuse
+from carbonshed.present.why_sentences import why_record, why_sentences
+from carbonshed.present.words import Words
+from carbonshed.study.study import Result
 
 
 def why(result: Result, unit_id: str, year: int | None = None) -> dict[str, Any]:
-    """The explanation record of one cell or county.
+    """The explanation record of one cell or county, from the table `zones`; nothing is fitted again.
 
     Parameters
     ----------
     result : Result
     unit_id : str
-        Cell or county of the table `zones`.
+        Cell or county of the table `zones`: its id, or the name of a county that no other has.
     year : int, optional
-        Needed where the result has several years; the last one is taken where it is left out.
+        Default: the last year that it has.
+
+    Returns
+    -------
+    dict
+        As `present.why_sentences.why_record`, with the `provenance` of the zones.
 
     Raises
     ------
     InputError
-        If the unit or year is not in the zones (naming the nearest).
-    CarbonshedError
-        If the tables of the folder do not give the zones that stand in it (they were changed).
+        An id or name that is not in the zones (naming the nearest), a name that several counties have (naming their ids), a year that is
+        not there, or a result of a version that stored no explanations.
     """
-    zones = result.zones
-    if unit_id not in zones.index:
-        near = nearest(unit_id, zones.index.unique())
-        fix = f"Did you mean {near!r}?" if near else f"Ids look like {zones.index[0]!r}."
-        raise refuse("unknown_unit", expected="a unit_id of the zones", got=repr(unit_id), where="why", fix=fix)
-    years = sorted(int(y) for y in zones.loc[[unit_id], "year"])
+    zones, names = result.zones, _names(result)
+    if "zone_cautions" not in zones:
+        fix = "Run the study again with this version."
+        raise refuse("no_reasons", expected="columns that explain the zones", got="none", where="tables/zones.parquet", fix=fix)
+    unit = _unit(unit_id, set(zones.index), names)
+    rows = zones.loc[[unit]]
+    years = sorted(int(each) for each in rows["year"])
     year = years[-1] if year is None else year
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DataWarning)  # said when the study ran
-        model = fit_study_zones(parse_spec(result.manifest["spec"], where="manifest.json"), result.tables)
-    record = explain_zone(model, unit_id, year)
-    stored = zones.loc[[unit_id]]
-    if stored.loc[stored["year"] == year, "zone"].iloc[0] != record["zone"]:
-        raise CarbonshedError(f"The tables of {result.folder} no longer give the zone that stands in them: run `carbonshed verify`.")
-    return record
+    if year not in years:
+        raise refuse("which_year", expected=f"one of the years {examples(years, 12)}", got=repr(year), where="--year", fix="Name one.")
+    row = rows[rows["year"] == year].iloc[0]
+    record = why_record({"unit_id": unit, **row.to_dict()}, name=names.get(unit))
+    zoning = result.manifest.get("choices", {}).get("zoning", {})
+    return record | {"provenance": {key: value for key, value in zoning.items() if key != "quality"}}
+
+
+def _names(result: Result) -> dict[str, str]:
+    """Name of each county by its id."""
+    if "accounts_county" not in result.tables:
+        return {}
+    counties = result.accounts_county
+    if "name" not in counties:
+        return {}
+    return {str(unit): str(name) for unit, name in zip(counties.index, counties["name"], strict=True) if not pd.isna(name)}
+
+
+def _unit(asked: str, ids: set[str], names: dict[str, str]) -> str:
+    """The id that was meant."""
+    asked = asked.strip()
+    if asked in ids:
+        return asked
+    matches = sorted(unit for unit, name in names.items() if name == asked)
+    held = [unit for unit in matches if unit in ids]
+    if len(held) == 1:
+        return held[0]
+    if held:
+        fix = "Give the id of the one you mean."
+        raise refuse("ambiguous_name", expected="a name that one county has", got=f"{asked!r} of {examples(held)}", where="why", fix=fix)
+    if matches:
+        fix = f"Ids look like {min(ids)!r}; for counties set [zoning] level = 'county'."
+        raise refuse("not_zoned", expected="a cell of the zones", got=f"the county {asked!r}", where="why", fix=fix)
+    known = {name: unit for unit, name in names.items() if unit in ids}
+    near = nearest(asked, [*sorted(ids), *sorted(known)])
+    hint = f"Did you mean {near!r}" + (f" ({known[near]})?" if near in known else "?") if near else f"Ids look like {min(ids)!r}."
+    raise refuse("unknown_unit", expected="a unit_id of the zones, or the name of a county", got=repr(asked), where="why", fix=hint)
 
 
 def sentences(record: dict[str, Any], lang: str = "en") -> list[str]:
     """The record in words, every number with its unit."""
-    say = {key: row["zh" if lang == "zh" else "en"] for key, row in SENTENCES.items()}
-    unit, year = record["unit_id"], record["year"]
-    if record["zone"] == "missing":
-        return [say["missing"].format(unit=unit, year=year, features=", ".join(record["features_not_known"]))]
-    lines = [say["zone"].format(unit=unit, year=year, zone=_zone(record["zone"], lang), confidence=f"{record['zone_confidence']:.2f}")]
-    flows = {"source": "carbon_source", "sink": "carbon_sink", "net": "net_carbon_emission"}
-    lines.append(say["account"].format(**{key: f"{record[name]:,.0f}" for key, name in flows.items()}))
-    for top in record["top_features"]:
-        key = "for" if top["contribution"] > 0 else "against"
-        lines.append(say[key].format(term=_words(top["term"], lang), value=_number(top["value"], top["term"]), z=top["z"]))
-    if record["nearest_other_zone"]:
-        lines.append(say["next"].format(zone=_zone(record["nearest_other_zone"], lang)))
-    change = record["smallest_change"]
-    if change is None:
-        return [*lines, say["firm"]]
-    numbers = {key: _number(change[key], change["term"]) for key in ("needed", "value")}
-    return [*lines, say["change"].format(zone=_zone(change["to_zone"], lang), term=_words(change["term"], lang), **numbers)]
-
-
-def _zone(name: str, lang: str) -> str:
-    return ZONES[name] if lang == "zh" else name
-
-
-def _words(name: str, lang: str) -> str:
-    term = registry.term(name)
-    return term.zh if lang == "zh" else term.en
-
-
-def _number(value: float, name: str) -> str:
-    unit = registry.term(name).unit
-    return f"{value:,.4g}" + ("" if unit in ("1", "-") else f" {unit}")
+    return why_sentences(record, Words(lang))
