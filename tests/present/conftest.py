@@ -183,6 +183,49 @@ def zone_tables(grid: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, pd.DataFrame]
     return zones, summary
 
 
+def worth_tables(grid: gpd.GeoDataFrame, zones: gpd.GeoDataFrame, years: Sequence[int]) -> dict[str, pd.DataFrame]:
+    """Zones at two sides, their agreement with those of moved origins, a second allocation, divisions, joins, and the evidence on k."""
+    coarse = coarser(grid)
+    coarse = coarse[coarse["scale_km"] == 36]
+    large = coarse[["unit_id", "year", "scale_km", "geometry"]].assign(scale_role="coarser", zone=np.resize(["payment", "recipient"], len(coarse)))
+    sides = pd.concat([zones[["unit_id", "year", "zone", "geometry"]].assign(scale_role="chosen", scale_km=18.0), large], ignore_index=True)
+    agreement = [
+        (kind, side, east, 0.0, year, 60, ari, 0.7, same, 1.0)
+        for year in years
+        for kind, side, east, ari, same in (("side", 36.0, 0.0, 0.66, 0.9), ("origin", 18.0, 6.0, 0.85, 0.95), ("origin", 18.0, 12.0, 0.75, 0.93))
+    ]
+    pairs = [(year, a, b, n, 324.0 * n, n / 10, n / 10) for year in years for a, b, n in (("payment", "payment", 7), ("payment", "balanced", 3))]
+    divisions = [
+        (year, "net_emission_density", name, 60, n, q, q - 0.01, 0.2, 0.3, p)
+        for year in years
+        for name, n, q, p in (("zones", 3, 0.6, 0.005), ("county", 12, 0.4, 0.2))
+    ]
+    joins = [(year, zone, 20, 60.0, 20.0, 8.5, 3, 6.7, 15, 0.05) for year in years for zone in ("payment", "balanced", "recipient")]
+    k = np.arange(2, 9)
+    evidence = {"zones": k, "silhouette": 0.7 - 0.02 * k, "davies_bouldin": 0.4 + 0.02 * k, "calinski_harabasz": 5000.0 - 100 * k}
+    evidence |= {"gap": 0.1 * k, "gap_error": 0.02, "explained_share": 1 - 1 / k, "stability_ari": 1.05 - 0.05 * k}
+    clusters = [(c, zone, 20, 0.9, 0.8, 1.0, 0.0, True) for c, zone in enumerate(("payment", "payment", "balanced", "recipient"))]
+    named = pd.DataFrame({"cluster": range(4), "score": [2.0, 1.0, 0.0, -1.0], "zone": [c[1] for c in clusters]})
+    return {
+        "scale_zones": gpd.GeoDataFrame(sides, crs=grid.crs),
+        "zone_scale_agreement": pd.DataFrame(
+            agreement, columns="kind side_km east_km north_km year n_cells ari nmi same_share area_share".split()
+        ),
+        "allocation_zone_changes": pd.DataFrame(pairs, columns="year zone zone_compared n_units area_km2 units_share area_share".split()),
+        "zone_divisions": pd.DataFrame(
+            divisions, columns="year quantity division n_units n_strata q q_adjusted random_q_mean random_q_high random_p".split()
+        ),
+        "zone_joins": pd.DataFrame(
+            joins, columns="year zone n_units n_joins expected_joins joins_z n_patches mean_patch largest_patch isolated_share".split()
+        ),
+        "choice_of_k": pd.DataFrame(evidence),
+        "zone_clusters": pd.DataFrame(
+            clusters, columns="cluster zone n_units mean_jaccard least_jaccard recovered_share dissolved_share is_stable".split()
+        ),
+        "zone_naming": named.assign(zone_subtype=["payment_1", "payment_2", "balanced", "recipient"]),
+    }
+
+
 def centres(years: Sequence[int]) -> pd.DataFrame:
     """Centres of four quantities about the middle of the region, which move north-east by a few kilometres."""
     middle = (COLUMNS[0] + len(COLUMNS) / 2) * SIDE, (ROWS[0] + len(ROWS) / 2) * SIDE
@@ -318,6 +361,8 @@ def manifest(years: Sequence[int], rows: list[dict[str, Any]]) -> dict[str, Any]
             "ability": "gdp_per_head", "closure": "scale_larger", "fiscal_cap": 0.01, "district_mode": "separate", "p_convention": "two_sided",
             "price": {"value": PRICE, "kind": "volume_weighted", "year": 2024, "citation": "ICAP", "status": "published", "name": "cn-ets:2024"},
             "scale": {"quantity": "carbon_sink", "working_scale_km": 18.0}, "responsibility": "shared",
+            "number_of_zones": {"used": 4, "runs": 10, "silhouette": 2, "davies_bouldin": 2, "calinski_harabasz": 2, "stability_ari": 2, "stable": [2, 3, 4, 5], "gap": None},
+            "allocation_comparison": {"compared_with": "built_share"},
             "price_path": {str(year): PRICE - 10 * place for place, year in enumerate(reversed(years))},
             "direction": [
                 {"year": year, "payers": ["河北省"], "recipients": ["北京市"], "payer_gdp_per_head": 40_000.0, "recipient_gdp_per_head": 90_000.0,
@@ -353,6 +398,7 @@ def write_result(
         "balance": balances(money),
         "direction": directions(money),
         **draw_tables(response),
+        **worth_tables(grid, zones, years),
         **fairness_tables(money, years),
         **(change_tables(grid, years) if len(years) > 1 else {}),
     }

@@ -39,6 +39,8 @@ UNITS = {
     "scale_draws": [r"\(km\)", r"%"],
     "scale_indicators": [r"\(km\)", r"\(t CO₂ km⁻² a⁻¹\)²", r"(dimensionless|无量纲)"],
     "scale_maps": [DENSITY, LENGTH, r"36 km"],
+    "scale_zones_map": [LENGTH, r"36 km", r"ARI"],
+    "choice_of_k": [r"k"],
     "trends_map": [r"t CO₂ a⁻²", LENGTH],
     "hot_spot_change_map": [LENGTH, r"p < 0\.05"],
     "concentration_chart": [r"(dimensionless|无量纲)"],

@@ -10,7 +10,7 @@ from PIL import Image
 
 from carbonshed.checks import InputError
 from carbonshed.present import report
-from carbonshed.present.figures import save_figures
+from carbonshed.present.figures import FIGURES, save_figures
 from carbonshed.present.report import render_report
 
 CHANGE = (
@@ -81,7 +81,7 @@ def test_both_languages_one_switch(page, result_dir, without_pictures):
 
 
 def test_pictures_are_whole_and_have_words_beside_them(page):
-    assert len(page.of("img")) == 2 * 20
+    assert len(page.of("img")) == 2 * len(FIGURES)
     for image in page.of("img"):
         picture = Image.open(io.BytesIO(base64.b64decode(image["src"].partition(",")[2])))
         assert picture.width > 600 and picture.convert("RGB").getpixel((1, 1)) == (255, 255, 255)

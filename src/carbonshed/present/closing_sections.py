@@ -7,6 +7,7 @@ from typing import Any
 from carbonshed.present.blocks import Column, Facts, Listing, Methods, Note, Section, Table, Text, number_column, text_column
 from carbonshed.present.display import UNKNOWN
 from carbonshed.present.folder import TABLES, ResultFolder
+from carbonshed.present.recorded import is_recorded, recorded
 from carbonshed.present.words import Words, method_notes
 
 HASH_DIGITS = 16
@@ -20,22 +21,27 @@ def limits_section(result: ResultFolder, words: Words) -> Section:
         section.blocks.append(Listing(tuple(dict.fromkeys(notes))))
     else:
         section.blocks.append(Text(words("absent.limits")))
-    warnings = [_warning(row) for row in result.manifest.get("warnings") or []]
+    given = result.manifest.get("warnings") or []
+    warnings = [_warning(row, words) for row in given]
     if warnings:
         section.blocks.append(Listing(tuple(dict.fromkeys(warnings)), title=words("text.warnings")))
-        if words.lang != "en":
+        if words.lang != "en" and not all(is_recorded(_message(row)) for row in given):
             section.blocks.append(Text(words("text.warnings_language")))
     else:
         section.blocks.append(Text(words("text.no_warnings")))
     return section
 
 
-def _warning(row: Any) -> str:
-    """A warning of the manifest: plain text, or a message with the step it came from."""
-    if isinstance(row, dict):
-        step = row.get("step")
-        return f"{step}: {row.get('message', '')}" if step else str(row.get("message", ""))
-    return str(row)
+def _warning(row: Any, words: Words) -> str:
+    """A warning of the manifest in the language of the report, with the step it came from."""
+    step = row.get("step") if isinstance(row, dict) else None
+    said = recorded(_message(row), words)
+    return f"{words.get('step', step)}{'：' if words.lang == 'zh' else ': '}{said}" if step else said
+
+
+def _message(row: Any) -> str:
+    """The message of a warning, which the manifest holds as plain text or with its step."""
+    return str(row.get("message", "") if isinstance(row, dict) else row)
 
 
 def checks_section(result: ResultFolder, words: Words) -> Section:
@@ -46,7 +52,7 @@ def checks_section(result: ResultFolder, words: Words) -> Section:
         section.blocks.append(Note(words("absent.checks")))
         return section
     columns = (
-        text_column(words("column.what"), [row.get("what") for row in checks]),
+        text_column(words("column.what"), [recorded(str(row.get("what")), words) for row in checks]),
         text_column(words("column.year"), [row.get("year") for row in checks]),
         number_column(words("column.before"), [row.get("before") for row in checks], places=1),
         number_column(words("column.after"), [row.get("after") for row in checks], places=1),

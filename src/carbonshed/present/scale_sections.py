@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from carbonshed.present.blocks import Column, Figures, Note, Section, Table, Text, number_column, text_column
+from carbonshed.present.blocks import Column, Figures, Note, Section, Table, Text, number_column, percent_column, text_column
 from carbonshed.present.display import UNKNOWN, number, percent
 from carbonshed.present.figures import available_figures
 from carbonshed.present.findings import as_list, flag_texts
 from carbonshed.present.folder import ResultFolder
+from carbonshed.present.recorded import recorded
 from carbonshed.present.scale_charts import indicator_name, shown_indicators, study_quantity
 from carbonshed.present.words import Words
+from carbonshed.present.zone_charts import STABLE
 
 MOST_SIDES = 12
 """Sides that fit across a printed table; of more, every n-th is printed."""
@@ -39,6 +41,10 @@ def scale_section(result: ResultFolder, words: Words) -> Section:
         section.blocks += [Figures(("scale_indicators",)), _indicator_table(result, words), *_fractal(result, words)]
     if "scale_maps" in drawn:
         section.blocks.append(Figures(("scale_maps",)))
+    if "scale_zones_map" in drawn:
+        section.blocks += [*_zones_of_sides(result, words), Figures(("scale_zones_map",))]
+    if result.has("zone_scale_agreement"):
+        section.blocks.append(_agreement_table(result.table("zone_scale_agreement"), words))
     return section
 
 
@@ -60,7 +66,7 @@ def _choice_blocks(choice: dict[str, Any], words: Words) -> list[Text | Note]:
     if flags:
         blocks.append(Note(words("headline.flagged", flags=flags), tone="warning"))
     if choice.get("reason"):
-        blocks.append(Text(words("text.reason", reason=choice["reason"])))
+        blocks.append(Text(words("text.reason", reason=recorded(str(choice["reason"]), words))))
     if choice.get("sensitivity"):
         blocks.append(Text(words("text.sensitivity", sensitivity=_sensitivity(str(choice["sensitivity"]), words))))
     return blocks
@@ -132,3 +138,46 @@ def _fractal(result: ResultFolder, words: Words) -> list[Text]:
     rows = table[table["quantity"] == study_quantity(result)].dropna(subset=["fractal"]).drop_duplicates("year").sort_values("year")
     values = ", ".join(f"{number(float(value), 2)} ({int(year)})" for value, year in zip(rows["fractal"], rows["year"], strict=True))
     return [Text(words("text.fractal", values=values))] if values else []
+
+
+def _zones_of_sides(result: ResultFolder, words: Words) -> list[Text]:
+    """How far the zones hang on the side and the origin of the grid, in the last year."""
+    if not result.has("zone_scale_agreement"):
+        return []
+    table = result.table("zone_scale_agreement")
+    rows = table[table["year"] == table["year"].max()]
+    sides, origins = rows[rows["kind"] == "side"], rows[rows["kind"] == "origin"]
+    said = []
+    if len(sides):
+        each = [
+            words("worth.side_said", side=f"{side:g}", same=percent(float(same)), ari=number(float(ari), places=2))
+            for side, same, ari in zip(sides["side_km"], sides["same_share"], sides["ari"], strict=True)
+        ]
+        said.append(words("worth.sides_said", list=words.listing(each)))
+    if len(origins):
+        low, high = (number(float(value), places=2) for value in (origins["ari"].min(), origins["ari"].max()))
+        same, side = percent(float(origins["same_share"].min())), f"{float(origins['side_km'].iloc[0]):g}"
+        said.append(words("worth.origins_said", side=side, n=len(origins), low=low, high=high, same=same))
+    least = float(rows["ari"].min())
+    if np.isfinite(least):
+        said.append(words("worth.scale_holds") if least >= STABLE else words("worth.scale_moves", low=number(least, places=2)))
+    return [Text(("" if words.lang == "zh" else " ").join(said))] if said else []
+
+
+def _agreement_table(table: pd.DataFrame, words: Words) -> Table:
+    """Every other side and origin of the last year against the zones shown."""
+    year = int(table["year"].max())
+    rows = table[table["year"] == year]
+    moved = [
+        UNKNOWN if not (east or north) else f"{east:g}, {north:g}" for east, north in zip(rows["east_km"], rows["north_km"], strict=True)
+    ]
+    columns = (
+        text_column(words.term("kind"), [words.get("scale_kind", name) for name in rows["kind"]]),
+        number_column(words("column.side"), rows["side_km"], unit="km"),
+        Column(words("worth.moved_by"), tuple(moved), "km"),
+        number_column(words("column.cells"), rows["n_cells"]),
+        number_column(words.term("ari"), rows["ari"], places=3),
+        number_column(words.term("nmi"), rows["nmi"], places=3),
+        percent_column(words.term("same_share"), rows["same_share"]),
+    )
+    return Table(f"{words('worth.agreement')}, {year}", columns)

@@ -136,7 +136,7 @@ def _counties_of_cells(accounts: pd.DataFrame, tables: Mapping[str, pd.DataFrame
     )
     sums = parts.groupby(["cell", "county"])["area"].sum().reset_index().sort_values(["area", "county"], ascending=[False, True])
     most = sums.drop_duplicates("cell").set_index("cell")["county"]
-    return pd.Series(accounts.index.map(most), index=accounts.index)
+    return pd.Series(most.reindex(accounts.index).to_numpy(), index=accounts.index)
 
 
 def _neighbouring_sides(context: Context, output: StepOutput) -> None:

@@ -294,7 +294,7 @@ def _division(frame: pd.DataFrame, name: str) -> NDArray[np.str_]:
 
 
 def _random_q(values: dict[str, Floats], graph: csr_array, strata: int, permutations: int, seed: int) -> dict[str, Floats]:
-    """Geodetector q of each quantity under random divisions: ``sum_h S_h^2 / N_h / sum x^2`` of centred values, S_h their sum in stratum h."""
+    """Geodetector q under random divisions: ``sum_h S_h^2 / N_h / sum x^2`` of centred values, S_h their sum in stratum h."""
     generator = np.random.default_rng([seed, strata])
     known = {name: np.flatnonzero(~np.isnan(each)) for name, each in values.items()}
     centred = {name: each[known[name]] - each[known[name]].mean() for name, each in values.items() if len(known[name])}

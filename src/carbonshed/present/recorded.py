@@ -1,0 +1,60 @@
+"""Sentences that a run recorded in English - reasons, checks, warnings - in the language of the report, with the run's own numbers."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from functools import cache
+from importlib import resources
+
+from carbonshed.present.words import Words
+
+FILE = "data/recorded_words.toml"
+ALL = {"all payers": "所有支付方", "all recipients": "所有受偿方"}
+
+
+@cache
+def sentences() -> tuple[dict[str, str], ...]:
+    """Rows of the file: pattern, zh, en (read-only)."""
+    text = resources.files("carbonshed").joinpath(FILE).read_text(encoding="utf-8")
+    return tuple(tomllib.loads(text)["recorded"])
+
+
+def recorded(text: str, words: Words) -> str:
+    """The sentence in the language of `words`; one that is not known stays as it is.
+
+    >>> recorded("I = 0.921 is the largest of 6 scales", Words("zh"))
+    'I = 0.921，为 6 个尺度中最大'
+    >>> recorded("something else", Words("zh"))
+    'something else'
+    """
+    for row in sentences():
+        found = re.fullmatch(row["pattern"], text)
+        if found:
+            return row[words.lang].format(**{name: _worded(name, part or "", words) for name, part in found.groupdict().items()})
+    return text
+
+
+def is_recorded(text: str) -> bool:
+    """Whether the sentence is worded in both languages."""
+    return any(re.fullmatch(row["pattern"], text) for row in sentences())
+
+
+def _worded(name: str, part: str, words: Words) -> str:
+    """What stands in a named place, in the words of the language."""
+    if name == "quantity":
+        return words.term(part)
+    if name == "terms":
+        return words.listing([words.term(each.replace(" ", "_")) for each in part.split(", ")])
+    if name in ("zone", "allocation"):
+        return words.get(name, part)
+    if name == "level":
+        return words.get("division", part)
+    if name == "sentence":
+        return recorded(part, words)
+    if name == "sentences":
+        return ("；" if words.lang == "zh" else "; ").join(recorded(each, words) for each in part.split("; "))
+    if name == "who" and words.lang == "zh":
+        listed = re.sub(r" and (\d+) more$", r" 等，另有 \1 个", part)
+        return ALL.get(listed, listed.replace(", ", "、"))
+    return part
