@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from carbonshed.interfaces.cancel import cancellable
 from carbonshed.interfaces.talk import Exit, ProgressTalk, exit_codes, give, notices, problem_text, say, words
 
 app = typer.Typer(
@@ -311,7 +313,14 @@ def doctor(*, as_json: Json = False, lang: Lang = "en") -> None:
 
 def main() -> None:
     """Entry point of the ``carbonshed`` command."""
-    app()
+    lang = os.environ.get("CARBONSHED_LANG", "en")
+    with cancellable(Exit.CANCELLED, lambda: say(words("cancelled", lang))) as is_cancelled:
+        try:
+            app()
+        except SystemExit:
+            if is_cancelled():
+                raise SystemExit(Exit.CANCELLED) from None
+            raise
 
 
 if __name__ == "__main__":
