@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 import shapely
@@ -30,6 +30,9 @@ Strip = tuple[int, Iterable[Block]]
 
 FEW_PIXELS = 400.0
 """Polygons whose median holds fewer pixels than this are tabulated with exact coverage, larger ones by pixel centres."""
+
+SMALL = 16
+"""Codes below this are counted as they are, without a look-up."""
 
 CLOSED = 1e-6
 """Pixels covered exactly must sum to the polygons' own area within this share."""
@@ -83,7 +86,7 @@ class StripTable:
     zones: NDArray[np.int32]
     km2: FloatArray
     pixels: FloatArray
-    whole: NDArray[np.int64]
+    whole: FloatArray
     unknown: dict[int, float]
 
 
@@ -128,15 +131,22 @@ class Zones:
                 n_rows = block.shape[0]
                 make_spans = centre_spans if self.coverage == "centre" else exact_spans
                 spans, weights = make_spans(self.edges, top, top + n_rows, self.width), self.areas(top, top + n_rows)
-            slots = _slots(block, self.codes, nodata)
-            areas, counts = add_spans(slots, spans, weights, n_slots)
+            classes, columns = self._classes(block, nodata)
+            areas, counts = (_by_column(table, columns, n_slots) for table in add_spans(classes, spans, weights, columns.size))
             if counts[:, -1].any():
-                _note_unknown(block, slots == n_slots - 1, spans, unknown)
+                _note_unknown(block, columns[classes] == n_slots - 1, spans, unknown)
             km2.append(areas)
             pixels.append(counts)
-            whole.append(class_counts(slots, n_slots))
+            whole.append(_by_column(class_counts(classes, columns.size)[None], columns, n_slots)[0])
         assert spans is not None  # there is a layer
         return StripTable(top, n_rows, spans.zones, np.array(km2), np.array(pixels), np.array(whole), unknown)
+
+    def _classes(self, block: Block, nodata: Sequence[int]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Bytes to count, and the column of the table each of them stands for: the codes as they are where all are small."""
+        n = len(self.codes)
+        if block.dtype == np.uint8 and (highest := int(block.max(initial=0))) < SMALL:
+            return cast(NDArray[np.uint8], block), _slots(np.arange(highest + 1, dtype=np.uint8), self.codes, nodata).astype(np.int64)
+        return _slots(block, self.codes, nodata), np.arange(n + 2)
 
 
 class ZoneTotals:
@@ -147,7 +157,7 @@ class ZoneTotals:
         self._coverage = coverage
         self._km2 = np.zeros((n_layers, n_zones, n_slots))
         self._pixels = np.zeros((n_layers, n_zones if coverage == "centre" else 0, n_slots))
-        self._inside, self._whole = np.zeros((n_layers, n_slots)), np.zeros((n_layers, n_slots), dtype=np.int64)
+        self._inside, self._whole = np.zeros((n_layers, n_slots)), np.zeros((n_layers, n_slots))
         self._unknown: dict[int, float] = {}
 
     def add(self, table: StripTable) -> None:
@@ -275,6 +285,14 @@ def _slots(block: Block, known: NDArray[np.int64], nodata: Sequence[int]) -> NDA
     return slots
 
 
+def _by_column(table: NDArray[np.float64] | NDArray[np.int64], columns: NDArray[np.int64], n_columns: int) -> FloatArray:
+    """A table [zone, counted byte] with its columns added up to those of the result."""
+    out = np.zeros((len(table), n_columns))
+    for k, column in enumerate(columns):
+        out[:, column] += table[:, k]
+    return out
+
+
 def _note_unknown(block: Block, is_unknown: NDArray[np.bool_], spans: Spans, unknown: dict[int, float]) -> None:
     """Add the pixels of each unknown code inside the zones."""
     codes = np.unique(block[is_unknown])[:250]
@@ -297,7 +315,7 @@ def _refuse_unknown(unknown: dict[int, float], total: float, known: NDArray[np.i
 
 
 def _check_closed(
-    polygons: Geometries, shape: tuple[int, int], inside: FloatArray, whole: NDArray[np.int64], coverage: Coverage, where: str
+    polygons: Geometries, shape: tuple[int, int], inside: FloatArray, whole: FloatArray, coverage: Coverage, where: str
 ) -> None:
     """Each row was read once; exact pixels sum to the polygons; overlapping zones are said."""
     area = float(clipped_areas(polygons, shape).sum())
