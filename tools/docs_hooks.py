@@ -6,6 +6,7 @@ Called by mkdocs (``hooks`` in mkdocs.yml). Made pages cannot fall behind the co
 from __future__ import annotations
 
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +31,66 @@ HEADS = {
 }  # fmt: skip
 
 
+API_ZH = """# Python 接口
+
+函数与类的说明（公式、形状、单位、错误、出处、示例）为英文，取自代码：<a href="../api.html">Python API</a>。每个量的中文名见[术语表](glossary.md)。
+"""
+
+
 def on_pre_build(config: Any) -> None:
     """Write the made pages beside the written ones (git leaves them out)."""
-    made = {"glossary.md": glossary("en"), "glossary.zh.md": glossary("zh"), "api.md": api()}
+    made = {"glossary.md": glossary("en"), "glossary.zh.md": glossary("zh"), "api.md": api(), "api.zh.md": API_ZH}
     for name, text in made.items():
         path = Path(config.docs_dir) / name
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Fill ``<!-- table: NAME -->`` from the data files."""
+    for name, make in TABLES.items():
+        mark = f"<!-- table: {name} -->"
+        if mark in markdown:
+            markdown = markdown.replace(mark, make())
+    return markdown
+
+
+def _rows(pattern: str) -> list[dict[str, Any]]:
+    """The TOML files of a folder of the package's data."""
+    return [tomllib.loads(path.read_text(encoding="utf-8")) for path in sorted((ROOT / "src/carbonshed/data").glob(pattern))]
+
+
+def _table(heads: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:
+    lines = ["| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows]
+    return "\n".join([f"| {' | '.join(heads)} |", "|---" * len(heads) + "|", *lines])
+
+
+def _legends() -> str:
+    """Products with a legend."""
+    rows = [(f"`{r['product']}`", r["title"], r["licence"], r["citation"], r["status"]) for r in _rows("legends/*.toml")]
+    return _table(("product 产品", "what 内容", "licence 许可", "citation 引用", "legend 图例状态"), rows)
+
+
+def _coefficients() -> str:
+    """Every row of the coefficient sets."""
+    found = []
+    for path in sorted((ROOT / "src/carbonshed/data/coefficients").glob("*.toml")):
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        for row in document["coefficient"]:
+            shown = f"{row['low']} - {row['high']}" if "low" in row else ""
+            found.append((f"`{path.stem}`", row["land_class"], row["side"], row["value"], shown, row["unit"], row["citation"], row["status"]))
+    heads = ("set 系数集", "land class 地类", "side 源汇", "value 数值", "range 范围", "unit 单位", "citation 引用", "status 状态")
+    return _table(heads, found)
+
+
+def _prices() -> str:
+    """Named carbon prices."""
+    (document,) = _rows("carbon_prices.toml")
+    rows = [(f"`{r['series']}:{r['period']}`", r["value"], r["unit"], r["kind"], r["citation"], r["status"]) for r in document["price"]]
+    return _table(("price 价格", "value 数值", "unit 单位", "kind 类型", "citation 引用", "status 状态"), rows)
+
+
+TABLES = {"legends": _legends, "coefficients": _coefficients, "prices": _prices}
 
 
 def glossary(lang: str) -> str:
