@@ -64,7 +64,7 @@ def test_regions_are_connected_and_large_enough(mask, regions, min_size, kind):
     assert (np.diff(first) > 0).all()  # numbered by first member
     assert found.n_regions <= max(regions, len(np.unique(component[kept])))
     plain = contiguous_regions(x, neighbours, regions, min_size=min_size, weights=weights, border_moves=False)
-    assert found.within <= plain.within + 1e-12 and found.n_regions == plain.n_regions
+    assert found.within <= plain.within + 1e-12 and found.n_regions >= plain.n_regions  # a cut may be found after moves
     again = contiguous_regions(x.copy(), neighbours.copy(), regions, min_size=min_size, weights=weights)
     assert np.array_equal(again.labels, found.labels)
 

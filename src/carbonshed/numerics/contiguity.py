@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import heapq
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
-from scipy.sparse.csgraph import breadth_first_order, connected_components, dijkstra, minimum_spanning_tree
+from scipy.sparse.csgraph import connected_components, dijkstra
 
 from carbonshed.checks import refuse
+from carbonshed.numerics.region_search import search_regions
+from carbonshed.numerics.region_start import agglomerate, by_first_member, split_up
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-
-MOST_SWEEPS = 100
-GAIN = 1e-10
-"""A border moves where it lowers the sum of squares by more than this share of the total."""
 
 
 @dataclass(frozen=True)
@@ -104,13 +100,16 @@ def contiguous_regions(
     inner.setdiag(0)
     inner.eliminate_zeros()
     inner.sort_indices()
-    start, near = inner.indptr.astype(np.int64), inner.indices.astype(np.int64)
     values, own = data[large] - data[large].mean(axis=0), heavy[large]
-    merged = _split_up(inner, values, own, _agglomerate(start, near, values, own, regions, min_size), regions, min_size)
+    start, near, size = inner.indptr.astype(np.int64), inner.indices.astype(np.int64), np.ones(len(values), dtype=np.int64)
+    graph = (start, near, size, own, own[:, None] * values)
     total = _within(values, np.zeros(len(values), dtype=np.int64), own)
-    moves = _move_borders(start, near, values, own, merged, min_size, GAIN * total) if border_moves and total > 0 else 0
-    labels[large] = _by_first_member(merged)
-    return Regions(labels, int(labels.max()) + 1, int(moves), _within(values, labels[large], own), total)
+    if border_moves:
+        merged, moves = search_regions(graph, regions, min_size=min_size, total=total)
+    else:
+        merged, moves = split_up(graph, agglomerate(graph, regions, min_size), regions, min_size), 0
+    labels[large] = by_first_member(merged)
+    return Regions(labels, int(labels.max()) + 1, moves, _within(values, labels[large], own), total)
 
 
 def _check(data: Floats, neighbours: csr_array, weights: Floats, regions: int, min_size: int) -> None:
@@ -134,213 +133,6 @@ def _within(values: Floats, labels: Integers, weights: Floats) -> float:
     return float((weights[:, None] * (values - means[labels]) ** 2).sum())
 
 
-def _by_first_member(labels: Integers) -> Integers:
-    _, first, group = np.unique(labels, return_index=True, return_inverse=True)
-    rank = np.empty(first.size, dtype=np.int64)
-    rank[np.argsort(first)] = np.arange(first.size)
-    return np.asarray(rank[group.ravel()])
-
-
-@njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator, unused-ignore]
-def _join_cost(weight: Floats, total: Floats, a: int, b: int) -> float:
-    squared = 0.0
-    for f in range(total.shape[1]):
-        apart = total[a, f] / weight[a] - total[b, f] / weight[b]
-        squared += apart * apart
-    return weight[a] * weight[b] / (weight[a] + weight[b]) * squared
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator, unused-ignore]
-def _joins(start: Integers, near: Integers, weight: Floats, total: Floats) -> Any:
-    """Heap of the costs of joining each pair of neighbours."""
-    heap: Any = [(0.0, 0, 0) for _ in range(0)]
-    for a in range(start.size - 1):
-        for q in range(start[a], start[a + 1]):
-            if a < near[q]:
-                heap.append((_join_cost(weight, total, a, near[q]), a, near[q]))
-    heapq.heapify(heap)
-    return heap
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator, unused-ignore]
-def _now(into: Integers, region: int) -> Any:
-    """The region that an old id belongs to now; halves the way to it."""
-    while into[region] != region:
-        into[region] = into[into[region]]
-        region = into[region]
-    return region
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator, unused-ignore]
-def _agglomerate(start: Integers, near: Integers, x: Floats, weights: Floats, regions: int, min_size: int) -> Integers:
-    """Region of each thing by Ward's method along links; a merge makes a new id, and entries of old ids are skipped."""
-    n, features = x.shape
-    weight, size, total = np.zeros(2 * n), np.zeros(2 * n, np.int64), np.zeros((2 * n, features))
-    weight[:n], size[:n] = weights, 1
-    links = [np.empty(0, np.int64) for _ in range(2 * n)]
-    for a in range(n):
-        total[a] = weights[a] * x[a]
-        links[a] = near[start[a] : start[a + 1]]
-    heap = _joins(start, near, weight, total)
-    into, seen = np.arange(2 * n), np.full(2 * n, -1, np.int64)
-    later: Any = [(0.0, 0, 0) for _ in range(0)]
-    left, new, small_first = n, n, min_size > 1
-    while small_first or left > regions:
-        if len(heap) == 0:
-            if not small_first:
-                break
-            small_first, heap, later = False, later, [(0.0, 0, 0) for _ in range(0)]
-            heapq.heapify(heap)
-            continue
-        cost, a, b = heapq.heappop(heap)
-        if into[a] != a or into[b] != b:
-            continue
-        if small_first and size[a] >= min_size and size[b] >= min_size:
-            later.append((cost, a, b))
-            continue
-        into[a], into[b] = new, new
-        weight[new], size[new] = weight[a] + weight[b], size[a] + size[b]
-        total[new] = total[a] + total[b]
-        around, found = np.empty(links[a].size + links[b].size, np.int64), 0
-        for member in (a, b):
-            for old in links[member]:
-                other = _now(into, old)
-                if other != new and seen[other] != new:
-                    seen[other] = new
-                    around[found] = other
-                    found += 1
-                    heapq.heappush(heap, (_join_cost(weight, total, other, new), other, new))
-        links[new] = around[:found].copy()
-        links[a], links[b] = links[new][:0], links[new][:0]
-        left -= 1
-        new += 1
-    return np.array([_now(into, v) for v in range(n)])
-
-
-def _split_up(links: csr_array, x: Floats, weights: Floats, labels: Integers, regions: int, min_size: int) -> Integers:
-    """Labels with the best tree cuts made, until there are `regions` or none can be cut."""
-    labels = _by_first_member(labels)
-    count = int(labels.max()) + 1
-    cuts: dict[int, tuple[float, Integers]] = {}
-    while count < regions:
-        for region in range(count):
-            if region not in cuts:
-                members = np.flatnonzero(labels == region)
-                cuts[region] = _best_cut(csr_array(links[members][:, members]), x[members], weights[members], min_size)
-        best = max(cuts, key=lambda region: (cuts[region][0], -region))
-        gain, part = cuts.pop(best)
-        if gain < 0:
-            break
-        labels[np.flatnonzero(labels == best)[part]] = count
-        count += 1
-    return labels
-
-
-def _best_cut(links: csr_array, x: Floats, weights: Floats, min_size: int) -> tuple[float, Integers]:
-    """Fall of the sum of squares by the best cut of a minimum spanning tree into parts of at least `min_size`, and one part; -1: none."""
-    n = len(x)
-    if n < 2 * min_size:
-        return -1.0, np.empty(0, dtype=np.int64)
-    edges = links.tocoo()
-    apart = ((x[edges.row] - x[edges.col]) ** 2).sum(axis=1) + 1.0  # a link of no length would be no link; the tree is the same
-    tree = minimum_spanning_tree(csr_array((apart, (edges.row, edges.col)), shape=links.shape))
-    order, above = breadth_first_order(tree, 0, directed=False)
-    size, heavy, total = np.ones(n, dtype=np.int64), weights.copy(), weights[:, None] * x
-    for v in order[:0:-1]:  # of the subtree below and with each
-        size[above[v]] += size[v]
-        heavy[above[v]] += heavy[v]
-        total[above[v]] += total[v]
-    lower = order[1:]
-    able = lower[(size[lower] >= min_size) & (n - size[lower] >= min_size)]
-    if not able.size:
-        return -1.0, np.empty(0, dtype=np.int64)
-    rest = heavy[0] - heavy[able]
-    gap = total[able] / heavy[able][:, None] - (total[0] - total[able]) / rest[:, None]
-    gain = heavy[able] * rest / heavy[0] * (gap**2).sum(axis=1)
-    top, below = able[gain.argmax()], np.zeros(n, dtype=bool)
-    for v in order:
-        below[v] = v == top or (v != 0 and below[above[v]])
-    return float(gain.max()), np.flatnonzero(below)
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator, unused-ignore]
-def _stays_connected(start: Integers, near: Integers, labels: Integers, v: int, stamp: Integers, now: int, queue: Integers) -> bool:
-    """Whether the region of v is in one piece without v: a search from one neighbour there must meet all the others."""
-    region, wanted, tail = labels[v], 0, 0
-    for q in range(start[v], start[v + 1]):
-        if labels[near[q]] == region:
-            wanted += 1
-            if tail == 0:
-                queue[0], tail = near[q], 1
-    stamp[v] = now
-    if wanted <= 1:
-        return wanted == 1
-    stamp[queue[0]] = now
-    head, met = 0, 0
-    while head < tail:
-        at = queue[head]
-        head += 1
-        for q in range(start[at], start[at + 1]):
-            if near[q] == v:  # links go both ways: `at` is a neighbour of v
-                met += 1
-                if met == wanted:
-                    return True
-            elif labels[near[q]] == region and stamp[near[q]] != now:
-                stamp[near[q]] = now
-                queue[tail] = near[q]
-                tail += 1
-    return False
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator, unused-ignore]
-def _squared_gap(weight: Floats, total: Floats, region: int, x: Floats, v: int) -> float:
-    squared = 0.0
-    for f in range(x.shape[1]):
-        apart = total[region, f] / weight[region] - x[v, f]
-        squared += apart * apart
-    return squared
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator, unused-ignore]
-def _move_borders(start: Integers, near: Integers, x: Floats, weights: Floats, labels: Integers, min_size: int, tolerance: float) -> int:
-    """Move border things, in their order and until none moves, where the sum of squares falls; changes `labels`; number of moves."""
-    n, features = x.shape
-    weight, size, total = np.zeros(2 * n), np.zeros(2 * n, np.int64), np.zeros((2 * n, features))
-    for v in range(n):
-        weight[labels[v]] += weights[v]
-        size[labels[v]] += 1
-        total[labels[v]] += weights[v] * x[v]
-    stamp, queue, now, moves = np.full(n, -1, np.int64), np.empty(n, np.int64), 0, 0
-    for _ in range(MOST_SWEEPS):
-        before = moves
-        for v in range(n):
-            a, w = labels[v], weights[v]
-            if size[a] <= max(min_size, 1):
-                continue
-            freed = weight[a] * w / (weight[a] - w) * _squared_gap(weight, total, a, x, v)
-            best, target = tolerance, -1
-            for q in range(start[v], start[v + 1]):
-                b = labels[near[q]]
-                if b in (a, target):
-                    continue
-                gain = freed - weight[b] * w / (weight[b] + w) * _squared_gap(weight, total, b, x, v)
-                if gain > best:
-                    best, target = gain, b
-            if target < 0:
-                continue
-            now += 1
-            if _stays_connected(start, near, labels, v, stamp, now, queue):
-                labels[v] = target
-                weight[a], weight[target] = weight[a] - w, weight[target] + w
-                size[a], size[target] = size[a] - 1, size[target] + 1
-                total[a] -= w * x[v]
-                total[target] += w * x[v]
-                moves += 1
-        if moves == before:
-            break
-    return moves
-
-
 def patches(labels: ArrayLike, neighbours: csr_array) -> Integers:
     """Patch of each thing: things of one label that links join, numbered by first member.
 
@@ -353,7 +145,7 @@ def patches(labels: ArrayLike, neighbours: csr_array) -> Integers:
     links = neighbours.tocoo()
     same = named[links.row] == named[links.col]
     inner = csr_array((np.ones(int(same.sum())), (links.row[same], links.col[same])), shape=neighbours.shape)
-    return _by_first_member(connected_components(inner, directed=False)[1].astype(np.int64))
+    return by_first_member(connected_components(inner, directed=False)[1].astype(np.int64))
 
 
 def random_partition(neighbours: csr_array, regions: int, generator: np.random.Generator) -> Integers:
