@@ -26,14 +26,24 @@ GROUPS = {
     "Compensation": ("revise_account", "compensation_amount", "compensation_priority", "compensation_flow"),
 }
 HEADS = {
-    "en": ("Glossary", "Every quantity of the tables: `carbonshed terms NAME` says the same.", ("name", "English", "中文", "symbol", "unit", "definition", "source")),
-    "zh": ("术语表", "结果表中的每一个量；`carbonshed terms 名称` 给出同样的内容。", ("列名", "英文", "中文", "符号", "单位", "定义", "出处")),
-}  # fmt: skip
+    "en": (
+        "Glossary",
+        "Every quantity of the tables: `carbonshed terms NAME` says the same.",
+        ("name", "English", "中文", "symbol", "unit", "definition", "source"),
+    ),
+    "zh": (
+        "术语表",
+        "结果表中的每一个量；`carbonshed terms 名称` 给出同样的内容。",
+        ("列名", "英文", "中文", "符号", "单位", "定义", "出处"),
+    ),
+}
 
 
 API_ZH = """# Python 接口
 
-函数与类的说明（公式、形状、单位、错误、出处、示例）为英文，取自代码：<a href="../api.html">Python API</a>。每个量的中文名见[术语表](glossary.md)。
+函数与类的说明（公式、形状、单位、错误、出处、示例）为英文，取自代码：<a href="../api.html">Python API</a>。
+
+每个量的中文名见[术语表](glossary.md)。
 """
 
 
@@ -78,7 +88,8 @@ def _coefficients() -> str:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
         for row in document["coefficient"]:
             shown = f"{row['low']} - {row['high']}" if "low" in row else ""
-            found.append((f"`{path.stem}`", row["land_class"], row["side"], row["value"], shown, row["unit"], row["citation"], row["status"]))
+            said = (row["value"], shown, row["unit"], row["citation"], row["status"])
+            found.append((f"`{path.stem}`", row["land_class"], row["side"], *said))
     heads = ("set 系数集", "land class 地类", "side 源汇", "value 数值", "range 范围", "unit 单位", "citation 引用", "status 状态")
     return _table(heads, found)
 
