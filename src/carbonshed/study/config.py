@@ -119,6 +119,7 @@ class ZoningSection(Section):
     min_size: int = Field(default=5, ge=1)
     runs: int = Field(default=20, ge=0, le=10_000)
     policy: str | None = None
+    types: str | None = None
 
     @field_validator("runs")
     @classmethod
@@ -205,6 +206,8 @@ class Spec(Section):
             wrong.append("without [land_cover] emissions cannot be spread: put carbon_source_t into counties.table")
         if self.land_cover is None and self.economy is not None:
             wrong.append("without [land_cover] the economy cannot be spread: put gdp_yuan and population into counties.table")
+        if self.zoning.types is not None and self.counties is None:
+            wrong.append("zoning.types gives the types of counties: it needs [counties]")
         if self.zoning.level == "county" and self.counties is None:
             wrong.append("zoning.level = 'county' needs [counties]")
         if self.compensation.flow_cost == "same_basin" and (self.counties is None or self.counties.basin is None):

@@ -31,6 +31,7 @@ from carbonshed.spatial.overlay import overlay
 from carbonshed.study.base_year import onto_base_year
 from carbonshed.study.config import Spec
 from carbonshed.study.provenance import Finder, file_state
+from carbonshed.study.policy_inputs import planner_tables
 from carbonshed.study.raster_inputs import raster_problems, raster_roles
 from carbonshed.study.settings import settings_problems
 from carbonshed.study.total_inputs import read_emissions, read_long, read_totals, warn_all
@@ -133,6 +134,9 @@ def _named_paths(spec: Spec) -> tuple[dict[str, list[tuple[str, str]]], dict[str
             named["crosswalk"] = [("[counties] crosswalk", spec.counties.crosswalk)]
     if spec.compensation.flow_cost.endswith(".csv"):
         named["flow_cost"] = [("[compensation] flow_cost", spec.compensation.flow_cost)]
+    for role, key, given in (("policy", "policy", spec.zoning.policy), ("mfz_types", "types", spec.zoning.types)):
+        if given:
+            named[role] = [(f"[zoning] {key}", given)]
     if spec.region:
         named["region"] = [("[region] boundary", spec.region.boundary)]
     if spec.land_cover:
@@ -239,6 +243,7 @@ def gather_inputs(spec: Spec, files: InputFiles) -> tuple[Inputs, list[Problem]]
         warn_all(found)
     problems += settings_problems(spec, counties, *files.paths.get("coefficients", []))
     problems += _proxy_problems(spec)
+    _attempt(problems, planner_tables, files.paths, None if counties is None else counties.index)
     if "flow_cost" in files.paths:
         _attempt(problems, cost_matrix, files.paths["flow_cost"][0])
     warn_all(_missing_classes(spec, files))

@@ -23,12 +23,12 @@ from carbonshed.study.allocation_comparison import compared_accounts, zone_chang
 from carbonshed.study.config import Spec
 from carbonshed.study.frames import by_year
 from carbonshed.study.pipeline import Context, Progress, StepOutput
+from carbonshed.study.policy_inputs import lines_of_zones
 from carbonshed.zoning.classify import fit_zones
 from carbonshed.zoning.contiguity import contiguous_zones
 from carbonshed.zoning.explanations import zone_centres, zone_explanations
 from carbonshed.zoning.indicators import zoning_indicators
 from carbonshed.zoning.model import ZoneModel
-from carbonshed.zoning.policy import policy_lines
 from carbonshed.zoning.som_table import som_nodes
 from carbonshed.zoning.validate import zone_summary, zone_transitions
 
@@ -121,7 +121,8 @@ def zones_step(context: Context) -> StepOutput:
     model = fit_study_zones(spec, context.tables)
     zones = model.zones
     summary = zone_summary(zones, accounts)
-    lines = policy_lines(zones)
+    side = float(accounts["scale_km"].iloc[0]) if "scale_km" in accounts else None
+    lines = lines_of_zones(zones, context.input_files.paths, context.tables.get("pieces"), side)
     context.progress(0.8, "explaining")
     reasons = zone_explanations(model)
     zones = zones.assign(**{name: lines[name].array for name in lines}, **{name: reasons[name].array for name in reasons})

@@ -39,7 +39,7 @@ STEPS: tuple[Step, ...] = (
         files=("counties", "region", "county_table", "crosswalk", "emissions", "economy", "coefficients"),
     ),
     Step("scale", scale_step, needs=("accounts",), reads=("scale", "grid", "study.seed"), when=has_grid),
-    Step("zones", zones_step, needs=("accounts", "scale"), reads=("zoning", "scale.quantity", "study.seed")),
+    Step("zones", zones_step, needs=("accounts", "scale"), reads=("zoning", "scale.quantity", "study.seed"), files=("policy", "mfz_types")),
     Step("worth", worth_step, needs=("accounts", "scale", "zones"), reads=("zoning", "grid", "study.seed"), when=has_worth),
     Step("compensation", compensation_step, needs=("accounts",), reads=("compensation",), when=has_counties),
     Step("flows", flows_step, needs=("accounts", "compensation"), reads=("compensation",), files=("flow_cost",), when=has_counties),
