@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import geopandas as gpd
 import numpy as np
 import pytest
 import rasterio
+import shapely
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pyproj import CRS
+from pyproj import CRS, Transformer
 from rasterio.transform import Affine
 
 import carbonshed as cs
@@ -155,9 +156,7 @@ def test_many_at_once_equal_separate_runs(tmp_path: Path) -> None:
     for shift in shifts:
         for side in (1.5, 3, 4.5):
             alone = tabulate_grids({2020: path}, sides_km=[side], origins=[shift], legend=LEGEND)
-            np.testing.assert_allclose(
-                together.land_area(side, origin=shift).values, alone.land_area(side).values if shift == (0, 0) else alone.km2[0].reshape(1, -1, 7), rtol=1e-10, atol=1e-12
-            )  # fmt: skip
+            np.testing.assert_allclose(together.land_area(side, origin=shift), alone.land_area(side, origin=shift), rtol=1e-10, atol=1e-12)
 
 
 def test_any_number_of_threads_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,7 +216,7 @@ def test_refusals(tmp_path: Path) -> None:
         tabulate_grids({2020: path}, sides_km=[1], origins={2: [(0, 0)]}, legend=LEGEND)
     with pytest.raises(InputError, match="exact, centre"):
         tabulate_grids({2020: path}, sides_km=[1], legend=LEGEND, coverage="auto")
-    with pytest.raises(InputError, match="code 4 on .* % of the pixels"):
+    with pytest.raises(InputError, match=r"code 4 on .* % of the pixels"):
         tabulate_grids({2020: path}, sides_km=[1], legend={k: v for k, v in LEGEND.items() if k != 4})
     with pytest.raises(InputError, match=r"code 200 on 0.0333 % of the pixels"):
         strange = random_map((60, 50))
@@ -234,3 +233,155 @@ def test_refusals(tmp_path: Path) -> None:
         tabulate_grids({2020: turned}, sides_km=[1], legend=LEGEND)
     with pytest.raises(InputError, match="a raster with a CRS"):
         tabulate_grids({2020: write(tmp_path / "none.tif", random_map((9, 9)), crs=None)}, sides_km=[1], legend=LEGEND)
+
+
+PLACES = {
+    "5 N": (109.9, 5.15, "auto"),
+    "40 N": (116.1, 40.2, "auto"),
+    "40 N, far from the central meridian": (75.2, 40.2, ALBERS),
+    "60 N": (10.0, 60.1, "auto"),
+    "35 N, on the central meridian": (104.95, 35.3, ALBERS),
+    "across 180": (179.93, -16.8, "auto"),
+    "33 S": (-70.1, -33.2, "auto"),
+}
+DEGREE = 0.000269494585
+"""30 m on the equator."""
+
+
+def write_geographic(path: Path, values: np.ndarray, west: float, north: float, **more: Any) -> Path:
+    return write(path, values, crs="EPSG:4326", transform=Affine(DEGREE, 0, west, 0, -DEGREE, north), **more)
+
+
+def projected_pixels(shape: tuple[int, int], west: float, north: float, crs: CRS) -> tuple[np.ndarray, np.ndarray]:
+    """Map coordinates of the centre of every pixel, one by one."""
+    column, row = np.meshgrid(np.arange(shape[1]) + 0.5, np.arange(shape[0]) + 0.5)
+    move = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
+    return move.transform(west + DEGREE * column, north - DEGREE * row)
+
+
+def pixel_km2(n_rows: int, north: float) -> np.ndarray:
+    """Geodesic area of a pixel of each row, from a strip 0.01 degrees wide."""
+    geod, edges = CRS.from_epsg(4326).get_geod(), north - DEGREE * np.arange(n_rows + 1)
+    m2 = [abs(geod.polygon_area_perimeter([0, 0.01, 0.01, 0], [a, a, b, b])[0]) for a, b in pairwise(edges)]
+    return np.array(m2) * DEGREE / 0.01 / 1e6
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_every_pixel_projected_one_by_one_is_in_the_same_cell(tmp_path: Path, place: str) -> None:
+    """No centre within 0.01 pixels of a border on the wrong side: none differs at all, so every line lies right to far below that."""
+    west, north, crs = PLACES[place]
+    shape = (260, 330)
+    values = random_map(shape, 7)
+    values[0, 0] = 1
+    path = write_geographic(tmp_path / "map.tif", values, west, north)
+    result = tabulate_grids(
+        {2020: path}, sides_km=[0.5, 1, 1.7, 3], origins={1.7: [(0, 0), (0.3, 1.1)]}, crs=crs, legend=LEGEND, coverage="centre"
+    )
+    x, y = projected_pixels(shape, west, north, result.grids[0].crs)
+    row_km2 = pixel_km2(shape[0], north)
+    for grid, km2, nodata in zip(result.grids, result.km2, result.nodata_km2, strict=True):
+        left, lower, _, _ = grid.bounds
+        row, column = np.floor((y - lower) / grid.side_m).astype(int), np.floor((x - left) / grid.side_m).astype(int)
+        for k, name in enumerate(NAMES):
+            found = nodata[0] if name == "nodata" else km2[0, :, :, result.land_classes.index(name)]
+            expected = np.zeros(grid.shape)
+            np.add.at(expected, (row, column), np.where(values == k, row_km2[:, None], 0))
+            # a pixel on the wrong side would be 1 in at most 10,000 of a cell; the geodesic areas of both agree to 1e-7
+            assert found == pytest.approx(expected, rel=1e-6, abs=1e-9)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_whole_cells_hold_their_true_area_and_the_total_is_kept(tmp_path: Path, place: str) -> None:
+    west, north, crs = PLACES[place]
+    shape = (400, 500)
+    path = write_geographic(tmp_path / "map.tif", random_map(shape, 8), west, north)
+    result = tabulate_grids({2020: path}, sides_km=[1, 2.3], crs=crs, legend=LEGEND)
+    assert float(result.attrs["placement_error_px"]) < 1e-4
+    geod = result.grids[0].crs.get_geod()
+    east, south = west + DEGREE * shape[1], north - DEGREE * shape[0]
+    edge = np.linspace(west, east, 3000)
+    box = abs(geod.polygon_area_perimeter([*edge, *edge[::-1]], [*np.full(3000, north), *np.full(3000, south)])[0]) / 1e6
+    outline = projected_outline(shape, west, north, result.grids[0].crs)
+    for k, grid in enumerate(result.grids):
+        cells = result.km2[k][0].sum(axis=2) + result.nodata_km2[k][0]
+        assert cells.sum() == pytest.approx(box, rel=1e-7)
+        whole = shapely.contains_properly(outline, grid.to_frame().geometry.to_numpy()).reshape(grid.shape)
+        assert whole.sum() > 5
+        assert cells[whole] == pytest.approx(np.full(whole.sum(), grid.cell_km2), rel=1e-3 / grid.side_km)
+        assert (result.outside_km2(k)[0][whole] == 0).all()
+
+
+def projected_outline(shape: tuple[int, int], west: float, north: float, crs: CRS) -> shapely.Polygon:
+    t = np.linspace(0, 1, 200)
+    column = shape[1] * np.concatenate([t, np.ones_like(t), 1 - t, np.zeros_like(t)])
+    row = shape[0] * np.concatenate([np.zeros_like(t), t, np.ones_like(t), 1 - t])
+    x, y = Transformer.from_crs("EPSG:4326", crs, always_xy=True).transform(west + DEGREE * column, north - DEGREE * row)
+    return shapely.Polygon(np.column_stack([x, y]))
+
+
+@pytest.mark.parametrize("place", ["40 N, far from the central meridian", "60 N", "5 N"])
+def test_fractions_are_those_of_polygons_projected_onto_the_raster(tmp_path: Path, place: str) -> None:
+    """`tabulate_land_area` projects each cell into pixel space and splits pixels exactly; a leaning line splits single pixels otherwise here."""
+    west, north, crs = PLACES[place]
+    values = random_map((200, 230), 9)
+    path = write_geographic(tmp_path / "map.tif", values, west, north)
+    result = tabulate_grids({2020: path}, sides_km=[1.3], crs=crs, legend=LEGEND)
+    with pytest.warns(cs.checks.DataWarning, match="outside it"):
+        expected = tabulate_land_area({2020: path}, result.grids[0], legend=LEGEND, coverage="exact")
+    pixel = 0.0009 * np.cos(np.radians(north))
+    found = result.land_area(1.3)
+    assert np.abs(found - expected).max().item() < 1.5 * pixel
+    total = found.sum("land_class") + found["nodata_km2"]
+    assert total.values == pytest.approx(np.full(total.shape, 1.69), rel=1e-3)
+
+
+def test_geographic_by_any_threads_words_and_spans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cells wider than the 255 pixels of a byte, 23 codes in three words, strips of few rows: all as with one thread and one strip."""
+    codes = random_map((300, 700), 3, 23)
+    names = ["forest", "cropland", "water", "built_up", "bare"]
+    path = write_geographic(tmp_path / "map.tif", codes, 120.0, 30.0, tiled=True, blockxsize=64, blockysize=64)
+    legend = {k: names[k % 5] for k in range(23)}
+    whole = tabulate_grids({2020: path}, sides_km=[9, 10.5], legend=legend, coverage="centre", threads=1)
+    monkeypatch.setattr("carbonshed.readers.rasters.PIXELS_AT_ONCE", 50_000)
+    strips = [tabulate_grids({2020: path}, sides_km=[9, 10.5], legend=legend, coverage="centre", threads=n) for n in (1, 2, 3)]
+    for k, grid in enumerate(whole.grids):
+        assert whole.km2[k] == pytest.approx(strips[0].km2[k], rel=1e-12)
+        assert strips[0].km2[k].tobytes() == strips[1].km2[k].tobytes() == strips[2].km2[k].tobytes()
+        x, y = projected_pixels(codes.shape, 120.0, 30.0, grid.crs)
+        row, column = np.floor((y - grid.bounds[1]) / grid.side_m).astype(int), np.floor((x - grid.bounds[0]) / grid.side_m).astype(int)
+        for name in names:
+            expected = np.zeros(grid.shape)
+            of_name = np.isin(codes, [c for c in range(23) if names[c % 5] == name])
+            np.add.at(expected, (row, column), of_name * pixel_km2(300, 30.0)[:, None])
+            assert whole.km2[k][0, :, :, whole.land_classes.index(name)] == pytest.approx(expected, rel=1e-6, abs=1e-9)
+
+
+def test_an_equal_area_raster_onto_another_equal_area_crs(tmp_path: Path) -> None:
+    values = random_map((200, 210), 6)
+    path = write(tmp_path / "map.tif", values, corner=(1_200_000.0, 4_400_000.0))
+    crs = china_albers(116.5)
+    result = tabulate_grids({2020: path}, sides_km=[1], crs=crs, legend=LEGEND)
+    assert result.km2[0].sum() + result.nodata_km2[0].sum() == pytest.approx(200 * 210 * 9e-4, rel=1e-12)
+    with pytest.warns(cs.checks.DataWarning, match="outside it"):
+        expected = tabulate_land_area({2020: path}, result.grids[0], legend=LEGEND)
+    assert np.abs(result.land_area(1) - expected).max().item() < 1.5 * 9e-4
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1)])
+def test_geographic_one_pixel_one_row_one_column(tmp_path: Path, shape: tuple[int, int]) -> None:
+    result = tabulate_grids({2020: write_geographic(tmp_path / "map.tif", np.ones(shape, np.uint8), 116, 40)}, sides_km=[2], legend=LEGEND)
+    assert result.km2[0].sum() == pytest.approx(shape[0] * shape[1] * 9e-4 * np.cos(np.radians(40)), rel=5e-3)
+
+
+def test_geographic_refusals(tmp_path: Path) -> None:
+    path = write_geographic(tmp_path / "map.tif", random_map((60, 50)), 116, 40)
+    with pytest.raises(InputError, match="at least 2 pixels"):
+        tabulate_grids({2020: path}, sides_km=[0.05], legend=LEGEND)
+    with pytest.raises(InputError, match=r"turned by half a right angle|across its cut|inside the domain"):
+        cut = write_geographic(tmp_path / "cut.tif", random_map((60, 50)), -75.005, 40)  # opposite 105 E
+        tabulate_grids({2020: cut}, sides_km=[1], legend=LEGEND, crs=ALBERS)
+    with pytest.raises(InputError, match="half a right angle"):
+        tabulate_grids({2020: path}, sides_km=[1], legend=LEGEND, crs="ESRI:102017")  # round the pole
+    with pytest.raises(InputError, match="area of a pixel changes along a row"):
+        utm = write(tmp_path / "utm.tif", random_map((60, 50)), crs="EPSG:32650", transform=Affine(30, 0, 3e5, 0, -30, 4.4e6))
+        tabulate_grids({2020: utm}, sides_km=[1], legend=LEGEND)

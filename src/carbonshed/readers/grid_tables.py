@@ -17,7 +17,8 @@ from carbonshed.readers.land_cover import Bands, Layer, Progress, _nodata_tag, _
 from carbonshed.readers.legend import Legend, read_legend
 from carbonshed.readers.rasters import Handles, raster_crs, read_pixels, strip_rows
 from carbonshed.spatial.class_slots import ClassSlots, refuse_unknown
-from carbonshed.spatial.crs import Bounds, FloatArray, as_crs, equal_area_crs, mover, require_equal_area
+from carbonshed.spatial.crs import Bounds, FloatArray, as_crs, equal_area_crs, mover, pixel_areas, require_equal_area
+from carbonshed.spatial.curved_grids import CurvedCounts, make_lattice
 from carbonshed.spatial.grid import Grid
 from carbonshed.spatial.grid_land_area import GridLandArea
 from carbonshed.spatial.in_order import in_order
@@ -92,11 +93,12 @@ def tabulate_grids(
         grids=grids,
         years=tuple(layer.year for layer in layers),
         land_classes=known.land_classes,
-        km2=tuple(np.stack([classes[g] for classes, _ in tables]) for g in columns),
-        nodata_km2=tuple(np.stack([nodata[g] for _, nodata in tables]) for g in columns),
+        km2=tuple(np.stack([classes[g] for classes, _, _ in tables]) for g in columns),
+        nodata_km2=tuple(np.stack([nodata[g] for _, nodata, _ in tables]) for g in columns),
         attrs={
             "units": "km2",
             "coverage": rule,
+            "placement_error_px": f"{max(error for *_, error in tables):.1e}",
             "legend": known.product,
             "legend_options": "; ".join(f"{name} = {value}" for name, value in known.options.items()),
             "legend_unverified": ", ".join(str(code) for code in known.unverified),
@@ -174,8 +176,8 @@ def _tabulate(
     rule: Literal["exact", "centre"],
     threads: int | None,
     progress: Progress | None,
-) -> tuple[list[FloatArray], list[FloatArray]]:
-    """One pass over a file: km2 of the land classes (rows, columns, classes) of each grid, and of nodata."""
+) -> tuple[list[FloatArray], list[FloatArray], float]:
+    """One pass over a file: km2 of the land classes (rows, columns, classes) of each grid, and of nodata; error of placement in pixels."""
     tag = _nodata_tag(layer)
     nodata = tuple(sorted({*legend.nodata, *([tag] if tag is not None else [])}))
     dtype = np.dtype(layer.dataset.dtypes[layer.band - 1])
@@ -191,14 +193,32 @@ def _tabulate(
     if not any(table.any() for table in classes):
         raise _refuse_empty(layer)
     _check_levels(legend, slots.of_codes(tables[0]), layer)
-    return classes, [slots.of_nodata(table) for table in tables]
+    return classes, [slots.of_nodata(table) for table in tables], counts.placement_error_px
 
 
 def _counts(layer: Layer, grids: tuple[Grid, ...], crs: CRS, n_classes: int, rule: Literal["exact", "centre"]) -> GridCounts:
-    move = mover(raster_crs(layer.dataset), crs, where=str(layer.path))
+    """What counts the strips of a raster: by runs where it lies in the CRS of the grids, else by curved lines."""
+    source, where = raster_crs(layer.dataset), str(layer.path)
+    move = mover(source, crs, where=where)
+    transform, shape = _transform(layer), layer.dataset.shape
     if move is None:
-        return AlignedCounts(layer.dataset.shape, _transform(layer), grids, n_classes, coverage=rule)
-    raise refuse("other_crs", expected=f"a raster in {crs.name}", got="another CRS", where=str(layer.path), fix="")
+        return AlignedCounts(shape, transform, grids, n_classes, coverage=rule)
+    areas = pixel_areas(source, transform, shape)
+    if areas(0, 1).shape[1] > 1:
+        raise refuse(
+            "uneven_pixels",
+            expected="a raster in degrees or in an equal-area CRS",
+            got=f"{source.name}, where the area of a pixel changes along a row",
+            where=where,
+            fix="Tabulate each grid by tabulate_land_area, or give the raster in its original CRS.",
+        )
+    a, b, c, d, e, f = transform
+
+    def to_map(column: FloatArray, row: FloatArray) -> tuple[FloatArray, FloatArray]:
+        moved = move(np.column_stack([a * column + b * row + c, d * column + e * row + f]))
+        return moved[:, 0], moved[:, 1]
+
+    return CurvedCounts(shape, make_lattice(shape, to_map, where=where), areas(0, shape[0])[:, 0], grids, n_classes, coverage=rule)
 
 
 def _stream(layer: Layer, counts: GridCounts, slots: ClassSlots, threads: int | None, progress: Progress | None) -> dict[int, float]:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carbonshed.checks import check_conserved, refuse
-from carbonshed.numerics.cut_lines import CutAxis, cut_axis, fold_runs
+from carbonshed.numerics.cut_lines import ON_EDGE, CutAxis, cut_axis, fold_runs
 from carbonshed.numerics.packed_counts import CLASSES_PER_WORD, count_runs, n_words
 from carbonshed.spatial.crs import M2_PER_KM2, FloatArray
 from carbonshed.spatial.grid import Grid
@@ -42,6 +42,9 @@ CONSERVED = 1e-9
 
 class GridCounts(Protocol):
     """Counts strips on grids: `count` on any thread, `add` in the order of the strips, then `tables`."""
+
+    placement_error_px: float
+    """Most that a grid line lies off its true place, in pixels."""
 
     def count(self, block: Slots, top: int) -> list[Part]:
         """What the strip that begins at row `top` adds to each counted grid."""
@@ -89,15 +92,15 @@ def block_sums(values: FloatArray, fine: Grid, coarse: Grid) -> FloatArray:
     return values
 
 
-def check_grids(grids: Sequence[Grid], pixel: tuple[float, float], *, where: str = "raster") -> None:
-    """Refuse cells smaller than a pixel (width, height in m)."""
-    small = [grid for grid in grids if grid.side_m < max(pixel) * (1 - DIVIDES)]
+def check_grids(grids: Sequence[Grid], size: tuple[float, float], *, pixels: int = 1) -> None:
+    """Refuse cells smaller than `pixels` pixels, which are `size` (width, height) in m."""
+    small = [grid for grid in grids if grid.side_m < max(size) * (1 - DIVIDES)]
     if small:
         raise refuse(
             "cells_below_pixel",
-            expected=f"cells of at least one pixel ({pixel[0]:.4g} x {pixel[1]:.4g} m)",
+            expected=f"cells of at least {'one pixel' if pixels == 1 else f'{pixels} pixels'} ({size[0]:.4g} x {size[1]:.4g} m)",
             got=", ".join(f"{grid.side_m:g} m" for grid in small[:5]),
-            where=where,
+            where="sides_km",
             fix="Give larger sides, or a finer raster.",
         )
 
@@ -170,6 +173,7 @@ class AlignedCounts:
             fix = "Tabulate each grid by tabulate_land_area, or rectify the raster."
             raise refuse("rotated", expected="a raster whose rows run along the cells", got="a rotated one", where="raster", fix=fix)
         check_grids(grids, (a, abs(e)))
+        self.placement_error_px = ON_EDGE
         self._shape, self._transform, self._coverage = shape, transform, coverage
         self._grids, self._n_slots = tuple(grids), CLASSES_PER_WORD * n_words(n_classes)
         self._together = self._plan()
