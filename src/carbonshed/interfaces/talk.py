@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from enum import IntEnum
 from typing import Any
 
-from carbonshed.checks import CarbonshedError, FolderError, InputError, Problem
+from carbonshed.checks import CarbonshedError, FolderError, InputError, Problem, visible
 
 
 class Exit(IntEnum):
@@ -59,17 +59,17 @@ def words(key: str, lang: str, **values: Any) -> str:
 
 
 def say(text: str) -> None:
-    """Talk, on stderr."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201
+    """Talk, on stderr; what a terminal would obey is shown."""
+    print(visible(text, keep="\n"), file=sys.stderr, flush=True)  # noqa: T201
 
 
 def give(value: Any) -> None:
-    """A result, on stdout: text as it is, data as one JSON object (NaN as null)."""
+    """A result, on stdout: text with hidden characters shown, data as one JSON object (NaN as null)."""
     if not isinstance(value, str):
         from carbonshed.study.store import plain
 
         value = json.dumps(plain(value), ensure_ascii=False, indent=1)
-    text: str = value
+    text: str = visible(value, keep="\n\t")
     print(text, flush=True)  # noqa: T201
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, StrictUndefined
 
+from carbonshed.cells import page_text
 from carbonshed.checks import check_columns, choose, nearest, refuse
 from carbonshed.present.display import NO_BREAK, amount_text, decimals, number, percent
 from carbonshed.present.words import LANGUAGES, Words
@@ -209,7 +210,7 @@ def render_agreements(sheets: pd.DataFrame, *, lang: str = "zh", study: str = ""
     check_columns(sheets.columns, COLUMNS, where="sheets")
     documents = [document(sheets, SheetWords(each)) for each in LANGUAGES]
     text = resources.files("carbonshed").joinpath(TEMPLATE).read_text(encoding="utf-8")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(autoescape=True, finalize=page_text, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return environment.from_string(text).render(
         documents=documents,
         lang=lang,

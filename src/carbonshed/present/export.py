@@ -18,6 +18,7 @@ import rasterio.shutil
 from numpy.typing import NDArray
 from rasterio.transform import from_origin
 
+from carbonshed.cells import sheet_text
 from carbonshed.checks import choose, refuse
 from carbonshed.files import replacing, write_bytes, write_text
 from carbonshed.present.figures import with_units
@@ -27,7 +28,7 @@ from carbonshed.present.geopackage import write_geopackage
 from carbonshed.present.qml import county_amount_qml, zone_qml
 from carbonshed.present.ro_crate import write_ro_crate
 from carbonshed.present.script import write_script
-from carbonshed.present.tidy import dictionary, held, plain
+from carbonshed.present.tidy import csv_text, dictionary, held, plain
 from carbonshed.registry import Term, terms
 from carbonshed.spatial.cell_ids import parse_cell_ids
 
@@ -117,8 +118,16 @@ def _sheet(book: Any, name: str, table: pd.DataFrame, *, units: bool = True) -> 
         )
     known = terms()
     start = 1 if units else 0
-    table.to_excel(book, sheet_name=name[:31], index=False, startrow=start)
+    texts = [place for place, dtype in enumerate(table.dtypes) if not pd.api.types.is_numeric_dtype(dtype)]
+    shown = table.copy()
+    for place in texts:
+        shown.isetitem(place, [sheet_text(value) if isinstance(value, str) else value for value in table.iloc[:, place]])
+    shown.to_excel(book, sheet_name=name[:31], index=False, startrow=start)
     sheet = book.sheets[name[:31]]
+    for place in texts:
+        for (cell,) in sheet.iter_rows(min_row=start + 2, min_col=place + 1, max_col=place + 1):
+            if cell.data_type == "f":
+                cell.data_type = "s"  # a name that begins like a formula is a name
     if units:
         for place, column in enumerate(table, start=1):
             sheet.cell(row=1, column=place, value=str(column))
@@ -144,7 +153,7 @@ def _csv(result: ResultFolder, out: Path | None) -> list[Path]:
     folder = _folder(result, out, "exports")
     written = []
     for name in held(result):
-        text = with_units(plain(result.table(name))).to_csv(index=False, lineterminator="\n")
+        text = csv_text(with_units(plain(result.table(name))))
         written.append(write_bytes(folder / f"{name}.csv", text.encode("utf-8-sig")))
     return written
 

@@ -17,6 +17,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 from PIL import Image
 
+from carbonshed.cells import page_text
 from carbonshed.checks import InputError, choose
 from carbonshed.present import carbon_sections as carbon
 from carbonshed.present import change_sections as change
@@ -100,7 +101,7 @@ def render_report(
     pictures = _pictures(result, progress or (lambda fraction, message: None), None if pictures_from is None else Path(pictures_from))
     documents = [_document(result, Words(each), pictures) for each in LANGUAGES]
     text = resources.files("carbonshed").joinpath(TEMPLATE).read_text(encoding="utf-8")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(autoescape=True, finalize=page_text, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return environment.from_string(text).render(
         documents=documents,
         lang=lang,

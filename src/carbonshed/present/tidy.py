@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from carbonshed.cells import guarded
 from carbonshed.present.folder import TABLES, ResultFolder
 from carbonshed.registry import Term, terms
 
@@ -20,6 +21,15 @@ def plain(table: pd.DataFrame) -> pd.DataFrame:
     for column in [name for name in flat if flat[name].dtype == object]:
         flat[column] = [", ".join(map(str, value)) if isinstance(value, list | tuple | np.ndarray) else value for value in flat[column]]
     return flat
+
+
+def csv_text(table: pd.DataFrame) -> str:
+    """A table as CSV; a text that a spreadsheet would take for a formula is guarded (see `carbonshed.cells.guarded`)."""
+    safe = table.copy()
+    for place, dtype in enumerate(table.dtypes):
+        if not pd.api.types.is_numeric_dtype(dtype):
+            safe.isetitem(place, [guarded(value) if isinstance(value, str) else value for value in table.iloc[:, place]])
+    return safe.to_csv(index=False, lineterminator="\n")
 
 
 def dictionary(result: ResultFolder) -> pd.DataFrame:

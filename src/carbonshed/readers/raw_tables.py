@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
+from carbonshed.cells import unguarded
 from carbonshed.checks import InputError, choose, examples, refuse, warn
 from carbonshed.readers.foreign_files import check_file, check_unpacked_size, reading
 
@@ -165,7 +166,7 @@ def _read_csv(file: Path, encoding: str | None) -> pd.DataFrame:
             fix = "Mend the line; a cell that holds the delimiter stands in double quotes."
             got = f"{len(row)} cells in line {reader.line_num}"
             raise refuse("ragged_row", expected=f"{len(header)} cells a line, as in the header", got=got, where=str(file), fix=fix)
-        rows.append(row[: len(header)])
+        rows.append([unguarded(cell) for cell in row[: len(header)]])
         lines.append(reader.line_num)
         _check_cells(file, len(rows), len(header))
     return pd.DataFrame(rows, columns=pd.Index(header, dtype=object), index=lines, dtype=object)
