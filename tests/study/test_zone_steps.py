@@ -143,3 +143,34 @@ def test_counties_as_zones_have_no_neighbouring_sides(small_study):
     change(small_study, "[zoning]", '[zoning]\nlevel = "county"\nmethod = "kmeans"\nruns = 2\nzones = 2')
     result = cs.Study.open(small_study).run(until="worth")
     assert "scale_zones" not in result.tables and set(result.table("zone_divisions")["division"]) == {"zones", "city", "province"}
+
+
+@pytest.mark.slow
+def test_real_region_other_sides_allocations_and_divisions(tmp_path):
+    """Beijing-Tianjin-Hebei 2019: zones mean more than administrative units of their number and than chance; borders move with the grid."""
+    from carbonshed.study.demo import write_demo
+
+    path = write_demo(tmp_path)
+    text = path.read_text(encoding="utf-8")
+    path.write_text(
+        text.replace('allocation = "weighted_proxy"\n', 'allocation = "weighted_proxy"\ncompare_with = "built_share"\n', 1),
+        encoding="utf-8",
+    )
+    result = cs.Study.open(tmp_path).run(until="worth")
+    around = result.table("scale_zones").groupby("scale_role")["scale_km"].first().to_dict()
+    assert around == {"finer": 6.0, "chosen": 12.0, "coarser": 18.0}
+    agreement = result.table("zone_scale_agreement")
+    assert agreement["kind"].tolist() == ["side"] * 2 + ["origin"] * 3  # a base of half the side leaves three shifts
+    assert agreement["same_share"].min() > 0.8 and agreement["ari"].between(0.5, 0.85).all()
+    divisions = result.table("zone_divisions").set_index(["quantity", "division"])
+    zones = divisions.xs("zones", level="division")
+    assert (zones["random_p"] < 0.05).all() and (zones["q"] > zones["random_q_high"]).all()
+    for name in ("city", "province"):
+        assert (zones["q_adjusted"] > divisions.xs(name, level="division")["q_adjusted"]).all()
+    evidence = result.table("choice_of_k").set_index("zones")
+    assert (evidence["stability_ari"] >= 0.8).all() and evidence["davies_bouldin"].idxmin() == 3
+    moved = result.table("allocation_zones")["changes_zone"].mean()
+    assert moved == pytest.approx(0.42, abs=0.03)  # rural emissions decide between balanced and recipient
+    assert result.table("allocation_zones")["zone"].tolist() == result.zones["zone"].tolist()
+    joins = result.table("zone_joins")
+    assert (joins["joins_z"] > 10).all()

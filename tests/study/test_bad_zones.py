@@ -1,0 +1,120 @@
+"""Bad input of zones: each is one clear message; what can be mended is said and mended."""
+
+from __future__ import annotations
+
+import re
+import warnings
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import rasterio
+
+import carbonshed as cs
+from carbonshed.checks import DataWarning, InputError
+
+COUNTY = 'level = "county"\nmethod = "kmeans"\nruns = 0\n'
+
+
+@pytest.fixture(autouse=True)
+def _quiet():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        yield
+
+
+def zoning(folder, text, *, years=None):
+    """Give the study another section [zoning]."""
+    path = folder / "study.toml"
+    old = path.read_text(encoding="utf-8")
+    new = re.sub(r"\[zoning\]\n.*?\n\n", f"[zoning]\n{text}\n\n", old, flags=re.S)
+    assert new != old
+    path.write_text(new if years is None else new.replace("years = [2010, 2015]", f"years = {years}"), encoding="utf-8")
+
+
+def counties_table(folder, change):
+    change(pd.read_csv(folder / "counties.csv", dtype={"unit_id": str})).to_csv(folder / "counties.csv", index=False)
+
+
+def same_land(folder, value=1):
+    for year in (2010, 2015):
+        path = folder / f"clcd_{year}.tif"
+        with rasterio.open(path) as dataset:
+            settings, shape = dataset.profile, dataset.shape
+        with rasterio.open(path, "w", **settings) as dataset:
+            dataset.write(np.full(shape, value, dtype="uint8"), 1)
+
+
+REFUSED = {
+    "fewer counties than clusters": (
+        lambda f: zoning(f, COUNTY + 'features = ["share_difference"]\nzones = 5', years=[2010]),
+        ["at least 5", "4"],
+    ),
+    "two features that are copies": (
+        lambda f: zoning(f, COUNTY + 'features = ["source_density", "carbon_source_copy"]\nzones = 2'),
+        ["carbon_source_copy"],
+    ),
+    "a feature named twice": (
+        lambda f: zoning(f, COUNTY + 'features = ["share_difference", "share_difference"]\nzones = 2'),
+        ["share_difference"],
+    ),
+    "a feature that is no term": (lambda f: zoning(f, COUNTY + 'features = ["share_diference"]\nzones = 2'), ["share_difference"]),
+    "a feature set that is not known": (lambda f: zoning(f, 'features = "budjet"'), ["budget"]),
+    "a method that is not known": (lambda f: zoning(f, 'method = "som"'), ["som_kmeans"]),
+    "no feature varies": (lambda f: zoning(f, COUNTY + 'features = ["wetland"]\nzones = 2'), ["wetland"]),
+    "a year without one feature": (
+        lambda f: (
+            counties_table(f, lambda t: t.assign(gdp_yuan=t["gdp_yuan"].where(t["year"] != 2015))),
+            zoning(f, COUNTY + 'features = ["share_difference", "gdp_density"]\nzones = 2'),
+        ),
+        ["gdp", "2015"],
+    ),
+    "all cells alike": (
+        lambda f: (same_land(f), zoning(f, 'features = ["territorial_development"]\nruns = 0')),
+        ["territorial_development"],
+    ),
+    "one run": (lambda f: zoning(f, "runs = 1"), ["at least 2"]),
+    "negative size of a zone": (lambda f: zoning(f, "contiguous = true\nmin_size = -2"), ["min_size", "-2"]),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_each_is_one_clear_message(small_study, case):
+    spoil, says = REFUSED[case]
+    spoil(small_study)
+    with pytest.raises(InputError) as caught:
+        cs.Study.open(small_study).run(until="zones")
+    for word in says:
+        assert word in str(caught.value), caught.value
+    assert len(caught.value.problems) == 1
+
+
+def test_a_county_without_a_feature_is_named_and_stays_out(small_study):
+    counties_table(small_study, lambda t: t.assign(gdp_yuan=t["gdp_yuan"].where(t["unit_id"] != "130201")))
+    zoning(small_study, COUNTY + 'features = ["share_difference", "gdp_density"]\nzones = 2')
+    result = cs.Study.open(small_study).run(until="zones")
+    assert result.zones.loc["130201", "zone"].tolist() == ["missing"] * 2
+    assert (result.zones.drop(index="130201")["zone"] != "missing").all()
+    said = [row["message"] for row in result.manifest["warnings"] if row["step"] == "zones"]
+    assert any("130201" in message for message in said)
+    summary = result.table("zone_summary")
+    assert summary.loc[summary["zone"] == "missing", "n_units"].tolist() == [1, 1]
+
+
+def test_a_feature_without_variance_beside_others_is_left_out_and_said(small_study):
+    zoning(small_study, COUNTY + 'features = ["share_difference", "source_density", "wetland"]\nzones = 2')
+    result = cs.Study.open(small_study).run(until="zones")
+    said = " ".join(row["message"] for row in result.manifest["warnings"] if row["step"] == "zones")
+    assert "wetland" in said and "wetland" in result.manifest["choices"]["zoning"]["quality"]["features_left_out"]
+
+
+def test_an_island_has_no_local_statistic_and_is_named(small_study):
+    frame = gpd.read_file(small_study / "counties.gpkg")
+    frame.loc[3, "geometry"] = frame.geometry[3].buffer(-3000)
+    (small_study / "counties.gpkg").unlink()
+    frame.to_file(small_study / "counties.gpkg", layer="counties", driver="GPKG")
+    result = cs.Study.open(small_study).run(until="statistics")
+    rows = result.table("spatial_statistics").loc["130202"]
+    assert set(rows["lisa_class"]) == {"island"} and rows["local_moran_i"].isna().all()
+    assert any("130202" in row["message"] and row["step"] == "statistics" for row in result.manifest["warnings"])
