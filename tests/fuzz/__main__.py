@@ -1,6 +1,6 @@
 """`make fuzz`: 1,000 damaged files on the public road, and the table of what came of them.
 
-python tests/fuzz [COUNT] [--workers N] [--only NUMBER ...] [--json FILE]
+python tests/fuzz [COUNT] [--workers N] [--only NUMBER ...] [--log FILE]
 """
 
 from __future__ import annotations
@@ -39,8 +39,11 @@ def table(found: dict[Case, Outcome]) -> str:
     return "\n".join(lines) + f"\n\nslowest {slowest.seconds:.1f} s; most memory of a worker {most:.0f} MB"
 
 
-def tell(case: Case, outcome: Outcome, *, everything: bool) -> Outcome:
-    """What is wrong, as soon as it is found."""
+def tell(case: Case, outcome: Outcome, *, everything: bool, log: Path | None) -> Outcome:
+    """What is wrong, as soon as it is found; every outcome into the log, a line each."""
+    if log is not None:
+        with log.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({**vars(case), **vars(outcome)}, ensure_ascii=False) + "\n")
     if everything or outcome.kind not in GOOD:
         text = f"{case.number:5} {outcome.kind} {case.study}/{case.file}: {case.damage} [{outcome.seconds:.1f} s] {outcome.text[:900]}"
         print(text, flush=True)
@@ -52,7 +55,7 @@ def main() -> int:
     options.add_argument("count", type=int, nargs="?", default=1000)
     options.add_argument("--workers", type=int, default=2)
     options.add_argument("--only", type=int, nargs="*")
-    options.add_argument("--json", type=Path)
+    options.add_argument("--log", type=Path, help="NDJSON of every case: number (the seed), file, damage, outcome, message")
     given = options.parse_args()
     with tempfile.TemporaryDirectory(prefix="carbonshed_fuzz_") as place:
         folder = Path(place) / "sound"
@@ -60,11 +63,8 @@ def main() -> int:
         chosen = cases(folder, given.count)
         if given.only is not None:
             chosen = [case for case in chosen if case.number in given.only]
-        found = run_cases(folder, chosen, workers=given.workers, told=partial(tell, everything=given.only is not None))
+        found = run_cases(folder, chosen, workers=given.workers, told=partial(tell, everything=given.only is not None, log=given.log))
     print(table(found))
-    if given.json:
-        rows = [{**vars(case), **vars(outcome)} for case, outcome in found.items()]
-        given.json.write_text(json.dumps(rows, ensure_ascii=False, indent=0), encoding="utf-8")
     return int(any(outcome.kind not in GOOD for outcome in found.values()))
 
 
