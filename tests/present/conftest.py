@@ -163,6 +163,8 @@ def statistics(grid: gpd.GeoDataFrame, accounts: gpd.GeoDataFrame) -> pd.DataFra
                         "gi_star_z": np.linspace(-4, 4, size),
                         "gi_star_p": np.linspace(0.001, 1, size),
                         "p_convention": "two_sided",
+                        "standard_value": np.linspace(-1, 2, size),
+                        "spatial_lag": 0.5 * np.linspace(-1, 2, size) + 0.1 * (-1.0) ** np.arange(size),
                     }
                 )
             )
@@ -187,14 +189,22 @@ def worth_tables(grid: gpd.GeoDataFrame, zones: gpd.GeoDataFrame, years: Sequenc
     """Zones at two sides, their agreement with those of moved origins, a second allocation, divisions, joins, and the evidence on k."""
     coarse = coarser(grid)
     coarse = coarse[coarse["scale_km"] == 36]
-    large = coarse[["unit_id", "year", "scale_km", "geometry"]].assign(scale_role="coarser", zone=np.resize(["payment", "recipient"], len(coarse)))
+    large = coarse[["unit_id", "year", "scale_km", "geometry"]].assign(
+        scale_role="coarser", zone=np.resize(["payment", "recipient"], len(coarse))
+    )
     sides = pd.concat([zones[["unit_id", "year", "zone", "geometry"]].assign(scale_role="chosen", scale_km=18.0), large], ignore_index=True)
     agreement = [
         (kind, side, east, 0.0, year, 60, ari, 0.7, same, 1.0)
         for year in years
-        for kind, side, east, ari, same in (("side", 36.0, 0.0, 0.66, 0.9), ("origin", 18.0, 6.0, 0.85, 0.95), ("origin", 18.0, 12.0, 0.75, 0.93))
+        for kind, side, east, ari, same in (
+            ("side", 36.0, 0.0, 0.66, 0.9),
+            ("origin", 18.0, 6.0, 0.85, 0.95),
+            ("origin", 18.0, 12.0, 0.75, 0.93),
+        )
     ]
-    pairs = [(year, a, b, n, 324.0 * n, n / 10, n / 10) for year in years for a, b, n in (("payment", "payment", 7), ("payment", "balanced", 3))]
+    pairs = [
+        (year, a, b, n, 324.0 * n, n / 10, n / 10) for year in years for a, b, n in (("payment", "payment", 7), ("payment", "balanced", 3))
+    ]
     divisions = [
         (year, "net_emission_density", name, 60, n, q, q - 0.01, 0.2, 0.3, p)
         for year in years
@@ -224,6 +234,21 @@ def worth_tables(grid: gpd.GeoDataFrame, zones: gpd.GeoDataFrame, years: Sequenc
         ),
         "zone_naming": named.assign(zone_subtype=["payment_1", "payment_2", "balanced", "recipient"]),
     }
+
+
+def som_sheet() -> pd.DataFrame:
+    """A hexagonal sheet of 8 x 3 nodes: net emission falls along it, so the zones lie in three bands; two nodes are empty."""
+    node = np.arange(24)
+    row, column = node // 3, node % 3
+    cluster = np.where(row < 3, 0, np.where(row < 5, 1, 2))
+    return pd.DataFrame(
+        {
+            "som_node": node, "som_row": row, "som_column": column, "som_x": column + 0.5 * (row % 2), "som_y": row * np.sqrt(3) / 2,
+            "som_hits": np.where(node % 12 == 5, 0, 1 + node), "som_distance": 0.1 + 0.4 * np.isin(row, [2, 5]), "cluster": cluster,
+            "zone": np.array(["payment", "balanced", "recipient"])[cluster], "net_emission_density": 4000.0 - 700 * row + 10 * column,
+            "share_difference": 0.002 * (row - 3.5), "territorial_development": 0.5 / (1 + row),
+        }
+    )  # fmt: skip
 
 
 def centres(years: Sequence[int]) -> pd.DataFrame:
@@ -392,6 +417,7 @@ def write_result(
         "spatial_statistics": statistics(grid, accounts),
         "zones": zones,
         "zone_summary": summary,
+        "som_nodes": som_sheet(),
         "compensation": money,
         "flows": flows(money),
         "centre_of_gravity": centres(years),

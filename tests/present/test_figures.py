@@ -43,12 +43,24 @@ UNITS = {
     "choice_of_k": [r"k"],
     "trends_map": [r"t CO₂ a⁻²", LENGTH],
     "hot_spot_change_map": [LENGTH, r"p < 0\.05"],
+    "som_u_matrix": [r"(dimensionless|无量纲)"],
+    "som_hits": [r"(units|单元)"],
+    "som_planes": [DENSITY, r"(dimensionless|无量纲)"],
+    "zones_sankey": [r"km²", r"%"],
+    "moran_scatter": [r"(dimensionless|无量纲)"],
+    "priority_bars": [r"GDP ?[(（]%"],
+    "fairness_curves": [r"%"],
     "concentration_chart": [r"(dimensionless|无量纲)"],
 }
 
 
 def texts(drawn: Figure) -> list[Text]:
-    return [text for text in drawn.findobj(Text) if text.get_text().strip() and text.get_visible()]
+    """What is written on the page: matplotlib also keeps labels of ticks beyond the limits of an axis, which it does not draw."""
+    unseen = set()
+    for axis in (axis for panel in drawn.axes for axis in (panel.xaxis, panel.yaxis)):
+        low, high = sorted(axis.get_view_interval())
+        unseen |= {tick.label1 for tick in axis.get_major_ticks() if not low - 1e-9 <= tick.get_loc() <= high + 1e-9}
+    return [text for text in drawn.findobj(Text) if text.get_text().strip() and text.get_visible() and text not in unseen]
 
 
 def rendered(drawn: Figure) -> FigureCanvasAgg:

@@ -135,3 +135,14 @@ def round_to(value: float, digits: int = 2) -> float:
     if value == 0 or not math.isfinite(value):
         return value
     return round(value, digits - 1 - math.floor(math.log10(abs(value))))
+
+
+def unit_text(unit: str) -> str:
+    """A registered unit as it is printed.
+
+    >>> unit_text("t CO2 km-2 a-1"), unit_text("yuan km-2")
+    ('t CO₂ km⁻² a⁻¹', 'yuan km⁻²')
+    """
+    for plain, printed in (("CO2", "CO₂"), ("km-2", "km⁻²"), ("a-1", "a⁻¹"), ("a-2", "a⁻²"), ("km2", "km²"), (")2", ")²")):
+        unit = unit.replace(plain, printed)
+    return unit

@@ -1,7 +1,8 @@
 """The catalogue of figures: which function draws each, which tables it needs, and one call that saves them all.
 
-figure("results", "zones_map", lang="zh")        # a matplotlib Figure
-save_figures("results", lang="both")             # figures/zones_map_zh.png, .pdf, ... and figures/zones_map.csv
+figure("results", "zones", lang="zh")                            # a matplotlib Figure
+save_figures("results", lang="both")                             # figures/zones_map_zh.png, .pdf, ... and figures/zones_map.csv
+save_figures("results", only=["zones", "sankey"], preset="single")  # 90 mm wide, 300 dots per inch
 """
 
 from __future__ import annotations
@@ -16,14 +17,18 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from carbonshed.checks import choose, refuse
-from carbonshed.present import change_maps, charts, maps, movements, scale_charts
+from carbonshed.files import write_bytes
+from carbonshed.present import change_maps, charts, maps, movements, sankey, scale_charts, som_charts, unit_charts, zone_charts
 from carbonshed.present.folder import ResultFolder
 from carbonshed.present.fonts import has_chinese
 from carbonshed.present.maps import Drawing
-from carbonshed.present.style import DPI, context
+from carbonshed.present.presets import PRESETS, page_for
+from carbonshed.present.style import context
+from carbonshed.present.tidy import csv_text
 from carbonshed.present.words import LANGUAGES, Words
 from carbonshed.registry import terms
 
+REPORT_DPI = PRESETS["report"].dpi
 Progress = Callable[[float, str], None]
 
 
@@ -67,12 +72,27 @@ FIGURES: Mapping[str, Recipe] = MappingProxyType(
         "scale_maps": Recipe(
             scale_charts.scale_maps, lambda result: result.has("scale_response") and len(scale_charts.three_sides(result)) > 1
         ),
+        "scale_zones_map": Recipe(zone_charts.scale_zones_map, lambda result: result.has("scale_zones")),
         "hot_spots_map": Recipe(maps.hot_spots_map, lambda result: maps.has_local_statistics(result, money=False)),
         "gi_star_map": Recipe(maps.gi_star_map, lambda result: maps.has_local_statistics(result, money=False)),
         "hot_spots_money_map": Recipe(maps.hot_spots_money_map, lambda result: maps.has_local_statistics(result, money=True)),
+        "moran_scatter": Recipe(unit_charts.moran_scatter, unit_charts.has_scatter),
         "zones_map": Recipe(maps.zones_map, lambda result: result.has("zones")),
+        "choice_of_k": Recipe(
+            zone_charts.choice_of_k_chart, lambda result: result.has("choice_of_k") and len(result.table("choice_of_k")) > 1
+        ),
+        "som_u_matrix": Recipe(som_charts.som_u_matrix, lambda result: result.has("som_nodes")),
+        "som_hits": Recipe(som_charts.som_hits, lambda result: result.has("som_nodes")),
+        "som_planes": Recipe(som_charts.som_planes, lambda result: result.has("som_nodes") and bool(som_charts.feature_columns(result))),
+        "zones_sankey": Recipe(sankey.zones_sankey, lambda result: result.has("zone_transitions")),
         "zone_shares": Recipe(charts.zone_shares, lambda result: result.has("zone_summary")),
         "compensation_map": Recipe(maps.compensation_map, _money),
+        "priority_bars": Recipe(
+            unit_charts.priority_bars, lambda result: result.has("compensation") and len(unit_charts.ranked(result)) > 0
+        ),
+        "fairness_curves": Recipe(
+            unit_charts.fairness_curves, lambda result: result.has("compensation") and len(unit_charts.curve_rows(result)) > 1
+        ),
         "balance_ratio": Recipe(charts.balance_ratio, lambda result: charts.has_balance_ratio(result)),
         "flows_map": Recipe(movements.flows_map, lambda result: _money(result) and result.has("flows")),
         "trends_map": Recipe(change_maps.trends_map, lambda result: _shapes(result) and result.has("trends")),
@@ -91,46 +111,86 @@ def available_figures(result: ResultFolder) -> list[str]:
     return [name for name, recipe in FIGURES.items() if recipe.needs(result)]
 
 
+ENDINGS = ("", "_map", "_maps", "_chart", "_track", "_ratio", "_curves", "_bars", "_strip")
+BEGINNINGS = ("", "zones_", "som_")
+
+
+def full_name(name: str) -> str:
+    """The name of a figure of which a part is enough: ``zones`` is ``zones_map``, ``sankey`` is ``zones_sankey``.
+
+    Raises
+    ------
+    InputError
+        If there is no such figure; the message lists all.
+
+    Examples
+    --------
+    >>> full_name("zones"), full_name("flows"), full_name("planes"), full_name("net_map")
+    ('zones_map', 'flows_map', 'som_planes', 'net_map')
+    """
+    for ending in ENDINGS:
+        for beginning in BEGINNINGS:
+            if f"{beginning}{name}{ending}" in FIGURES:
+                return f"{beginning}{name}{ending}"
+    return choose(name, FIGURES, where="figure")
+
+
 def draw(result: ResultFolder, name: str, lang: str) -> Drawing:
-    """Draw one figure; in English where no font for Chinese is at hand.
+    """Draw one figure on the page of the result; in English where no font for Chinese is at hand.
 
     Raises
     ------
     InputError
         If there is no such figure, or the result lacks what it needs.
     """
-    recipe = FIGURES[choose(name, FIGURES, where="figure")]
+    name = full_name(name)
+    recipe = FIGURES[name]
     if not recipe.needs(result):
         raise refuse(
             "no_table",
             expected=f"the tables of the figure {name!r}",
             got="a result without them",
             where=str(result.path),
-            fix=f"This result can give: {', '.join(available_figures(result))}.",
+            fix=f"This result can give: {', '.join(available_figures(result))}. One that is new to this version needs a new run.",
         )
     words = Words(choose(lang, LANGUAGES, where="lang"))
     with context():
         return recipe.draw(result, words if has_chinese() else Words("en"))
 
 
-def figure(result_dir: str | Path, name: str, *, lang: str = "en") -> Figure:
-    """One figure of a result folder, as a matplotlib Figure without any global state.
+def figure(
+    result: str | Path | ResultFolder,
+    name: str,
+    *,
+    lang: str = "en",
+    preset: str = "report",
+    hatch: bool = False,
+    review_number: str | None = None,
+) -> Figure:
+    """One figure of a result, as a matplotlib Figure without any global state.
 
     Parameters
     ----------
-    result_dir : path
+    result : path or ResultFolder
         A result folder.
     name : str
-        A name of ``FIGURES``, e.g. ``"zones_map"``.
+        A name of ``FIGURES``, or enough of it: ``"zones"`` is ``"zones_map"``.
     lang : {"zh", "en"}
         Language of title, legend and labels.
+    preset : {"report", "single", "one_and_half", "double"}
+        Page it is made for: the report, or a column of 90, 140 or 190 mm.
+    hatch : bool
+        Patterns on the zones, for print in black and white.
+    review_number : str, optional
+        Number under which the base map was reviewed, printed under maps; None: as the study states it (``study.map_review``).
 
     Raises
     ------
     InputError
-        If there is no such figure, or the result lacks what it needs (the message names those it can give).
+        If there is no such figure or preset, or the result lacks what it needs (the message names those it can give).
     """
-    return draw(ResultFolder(result_dir), name, lang).figure
+    opened = result if isinstance(result, ResultFolder) else ResultFolder(result)
+    return draw(opened.on(page_for(preset, hatch=hatch, review_number=review_number)), name, lang).figure
 
 
 def figure_data(result_dir: str | Path, name: str) -> pd.DataFrame:
@@ -151,7 +211,7 @@ def with_units(data: pd.DataFrame) -> pd.DataFrame:
     return plain.rename(columns=heads)
 
 
-def as_bytes(drawing: Drawing, kind: str, *, dpi: int = DPI) -> bytes:
+def as_bytes(drawing: Drawing, kind: str, *, dpi: int = REPORT_DPI) -> bytes:
     """A drawn figure as PNG or PDF; the same bytes each time (no dates inside)."""
     buffer = io.BytesIO()
     metadata = {"CreationDate": None} if kind == "pdf" else {"Software": "carbonshed"}
@@ -164,59 +224,64 @@ def save_figures(
     result_dir: str | Path,
     lang: str = "both",
     *,
+    only: Sequence[str] = (),
+    preset: str = "report",
+    hatch: bool = False,
+    review_number: str | None = None,
     formats: Sequence[str] = ("png", "pdf"),
-    dpi: int = DPI,
+    dpi: int | None = None,
     progress: Progress | None = None,
 ) -> list[Path]:
-    """Draw every figure of a result into its folder ``figures/``, with the numbers of each as CSV beside it.
+    """Draw the figures of a result into its folder ``figures/``, with the numbers of each as CSV beside it.
 
     Parameters
     ----------
     result_dir : path
         A result folder; nothing outside it is read.
     lang : {"zh", "en", "both"}
-        Files are named ``<figure>_<lang>.png`` and ``.pdf``; the CSV is ``<figure>.csv``.
+        Files are named ``<figure>_<lang>.png`` and ``.pdf`` (``<figure>_<lang>_<preset>`` for another page than the report's); the CSV
+        is ``<figure>.csv``.
+    only : sequence of str
+        Names of figures; empty: all that the result can give.
+    preset, hatch, review_number
+        As in `figure`.
     formats : sequence of {"png", "pdf", "svg"}
         Picture formats.
-    dpi : int
-        Dots per inch of PNG, and of what is rasterised inside a PDF.
+    dpi : int, optional
+        Dots per inch of PNG, and of what is rasterised inside a PDF; None: that of the preset (200 for the report, 300 for journals).
     progress : callable, optional
         ``progress(fraction, message)``.
 
     Returns
     -------
     list of Path
-        The files written. Figures whose tables are absent are passed over.
+        The files written. Without `only`, figures whose tables are absent are passed over.
 
     Raises
     ------
     InputError
-        If the folder is no result, or an option is unknown.
+        If the folder is no result, an option is unknown, or a figure that was asked for cannot be drawn (it says why).
     """
     languages = LANGUAGES if choose(lang, [*LANGUAGES, "both"], where="lang") == "both" else (lang,)
     for kind in formats:
         choose(kind, ["png", "pdf", "svg"], where="formats")
-    result = ResultFolder(result_dir)
+    page = page_for(preset, hatch=hatch, review_number=review_number)
+    result = ResultFolder(result_dir).on(page)
+    ending = "" if page.name == "report" else f"_{page.name}"
+    names = [full_name(name) for name in only] or available_figures(result)
     folder = result.path / "figures"
     folder.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
-    names = available_figures(result)
     for place, name in enumerate(names):
         if progress:
             progress(place / len(names), name)
         for language in languages:
             drawing = draw(result, name, language)
             for kind in formats:
-                written.append(_write(folder / f"{name}_{language}.{kind}", as_bytes(drawing, kind, dpi=dpi)))
-        table = with_units(drawing.data).to_csv(index=False, lineterminator="\n")
-        written.append(_write(folder / f"{name}.csv", table.encode("utf-8-sig")))
+                content = as_bytes(drawing, kind, dpi=dpi or page.dpi)
+                written.append(write_bytes(folder / f"{name}_{language}{ending}.{kind}", content))
+        table = csv_text(with_units(drawing.data))
+        written.append(write_bytes(folder / f"{name}.csv", table.encode("utf-8-sig")))
     if progress:
         progress(1.0, "figures")
     return written
-
-
-def _write(path: Path, content: bytes) -> Path:
-    """Write under a temporary name, then rename: a reader never sees half a file."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_bytes(content)
-    return part.replace(path)

@@ -71,7 +71,7 @@ def draw_graticule(panel: Any, crs: CRS | None, *, left: bool = True, bottom: bo
     if not known.any():
         return
     spans = ((lon[known].min(), lon[known].max()), (lat[known].min(), lat[known].max()))
-    _frame(panel)
+    draw_frame(panel)
     for axis, (low, high), (start, stop), is_labelled in (("x", *spans, bottom), ("y", *spans[::-1], left)):
         step = degree_step(low, high)
         along = np.linspace(start, stop, 200)
@@ -87,7 +87,7 @@ def draw_graticule(panel: Any, crs: CRS | None, *, left: bool = True, bottom: bo
                 _degree_label(panel, degree_text(float(degrees), axis), at, axis)
 
 
-def _frame(panel: Any) -> None:
+def draw_frame(panel: Any) -> None:
     """A thin frame round the panel, which carries the degrees."""
     corners = [(0, 0), (1, 0), (1, 1), (0, 1)]
     frame = Polygon(corners, closed=True, facecolor="none", edgecolor=BORDER, linewidth=0.5, transform=panel.transAxes, zorder=6)

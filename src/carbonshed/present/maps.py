@@ -42,6 +42,7 @@ from carbonshed.present.style import (
     ZONE_HATCH,
     Classes,
     diverging_classes,
+    pale,
     sequential_classes,
     some_years,
 )
@@ -130,12 +131,12 @@ def hot_spots_map(result: ResultFolder, words: Words) -> Drawing:
 
     Full colour where they pass the false-discovery rate, hatched where only the plain cut at 0.05.
     """
-    return _lisa_map(result, words, _local_statistics(result, money=False), "figure.hot_spots_map")
+    return _lisa_map(result, words, local_statistics(result, money=False), "figure.hot_spots_map")
 
 
 def hot_spots_money_map(result: ResultFolder, words: Words) -> Drawing:
     """Local Moran classes of the signed and of the absolute amounts of counties, before closure."""
-    return _lisa_map(result, words, _local_statistics(result, money=True), "figure.hot_spots_money_map")
+    return _lisa_map(result, words, local_statistics(result, money=True), "figure.hot_spots_money_map")
 
 
 def _lisa_map(result: ResultFolder, words: Words, table: pd.DataFrame, title: str) -> Drawing:
@@ -163,7 +164,7 @@ def _lisa_map(result: ResultFolder, words: Words, table: pd.DataFrame, title: st
         corrected = part["lisa_class_fdr"].fillna("missing")
         raw_only = (corrected == "ns") & plain.isin(["HH", "LL", "HL", "LH"])
         colours = [LISA_COLOURS.get(name, LISA_COLOURS["missing"]) for name in corrected.where(~raw_only, plain)]
-        faded = [_pale(colour) if raw else colour for colour, raw in zip(colours, raw_only, strict=True)]
+        faded = [pale(colour) if raw else colour for colour, raw in zip(colours, raw_only, strict=True)]
         if border and result.counties is not None:
             fill(panel, result.counties.geometry.to_numpy(), [LISA_COLOURS["missing"]] * len(result.counties), border=border)
         fill(panel, shapes[rows], faded, border=border, inside=inside)
@@ -176,7 +177,7 @@ def _lisa_map(result: ResultFolder, words: Words, table: pd.DataFrame, title: st
 
 def gi_star_map(result: ResultFolder, words: Words) -> Drawing:
     """Hot and cold spots of carbon per area by Gi* as a z-score, in five classes at the 5 % and 1 % points."""
-    table = _local_statistics(result, money=False)
+    table = local_statistics(result, money=False)
     panels, panel_titles, about = _statistics_panels(table, words)
     classes = Classes(SCORE_LIMITS, SCORE_RAMP)
     names = ("hot_1", "hot_5", "none", "cold_5", "cold_1")
@@ -199,7 +200,7 @@ def gi_star_map(result: ResultFolder, words: Words) -> Drawing:
     return Drawing(plate.figure, table[["unit_id", "year", "quantity", "gi_star_z", "gi_star_p"]])
 
 
-def _local_statistics(result: ResultFolder, *, money: bool) -> pd.DataFrame:
+def local_statistics(result: ResultFolder, *, money: bool) -> pd.DataFrame:
     """Local statistics of money, or of carbon at the level that maps show: the cells where there are any, else the counties."""
     table = result.table("spatial_statistics")
     table = table[table["quantity"].isin(MONEY_QUANTITIES) == money]
@@ -209,7 +210,7 @@ def _local_statistics(result: ResultFolder, *, money: bool) -> pd.DataFrame:
 
 def has_local_statistics(result: ResultFolder, *, money: bool) -> bool:
     """Whether there are local statistics of money, or of carbon."""
-    return result.has("spatial_statistics") and len(_local_statistics(result, money=money)) > 0
+    return result.has("spatial_statistics") and len(local_statistics(result, money=money)) > 0
 
 
 def _statistics_panels(table: pd.DataFrame, words: Words) -> tuple[list[np.ndarray], list[str], str]:
@@ -248,12 +249,6 @@ def place_text(result: ResultFolder, words: Words, table: pd.DataFrame) -> str:
         return words("map.by_county")
     scale = result.display_scale_km
     return words("map.on_grid", scale=f"{scale:g}") if scale is not None else ""
-
-
-def _pale(colour: str) -> str:
-    """The colour at 45 % on white."""
-    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
-    return "#" + "".join(f"{round(255 - 0.45 * (255 - part)):02X}" for part in (red, green, blue))
 
 
 def zones_map(result: ResultFolder, words: Words) -> Drawing:

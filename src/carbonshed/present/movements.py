@@ -11,14 +11,13 @@ from matplotlib.collections import PathCollection
 from matplotlib.lines import Line2D
 from matplotlib.patches import Ellipse
 from matplotlib.path import Path as Outline
-from pyproj import CRS
 
 from carbonshed.present.display import display_unit, percent, round_to, short
 from carbonshed.present.folder import INSTITUTIONS, ResultFolder
-from carbonshed.present.graticule import clear_graticule, draw_graticule
+from carbonshed.present.graticule import clear_graticule, draw_frame
 from carbonshed.present.maps import Drawing
 from carbonshed.present.plates import Plate, borders, fill, furniture, halo, map_plate, patch
-from carbonshed.present.style import BORDER, HALF_MM, INK, OTHER_COLOURS, QUANTITY_COLOURS, SIDE_COLOURS, WIDE_MM, ZONE_COLOURS, nice_length
+from carbonshed.present.style import HALF_MM, INK, OTHER_COLOURS, QUANTITY_COLOURS, SIDE_COLOURS, WIDE_MM, ZONE_COLOURS, nice_length
 from carbonshed.present.words import Words
 
 MOST_FLOWS = 300
@@ -142,7 +141,7 @@ def centre_track(result: ResultFolder, words: Words) -> Drawing:
         _ellipse(plate.panels[0], table[rows].iloc[-1], spots[rows].iloc[-1], colours[name], _dash(name))
         if moves:
             dated = spots[rows].set_axis(table.loc[rows, "year"].astype(int))
-            _track(plate.panels[place + 1], result.crs, dated, colours[name], _dash(name))
+            _track(plate.panels[place + 1], dated, colours[name], _dash(name))
     furniture(plate.panels[0], result, words)
     return Drawing(plate.figure, table)
 
@@ -170,7 +169,7 @@ def _ellipse(panel: Any, row: Any, spot: Any, colour: str, dash: str) -> None:
         panel.add_patch(Ellipse((spot.x, spot.y), *size, angle=90 - row.ellipse_angle_deg, **line))
 
 
-def _track(panel: Any, crs: CRS | None, spots: gpd.GeoSeries, colour: str, dash: str) -> None:
+def _track(panel: Any, spots: gpd.GeoSeries, colour: str, dash: str) -> None:
     """Centres (indexed by year) joined over the years, in a window that just holds them, with a bar of kilometres."""
     clear_graticule(panel)
     x, y, years = spots.x.to_numpy(), spots.y.to_numpy(), list(spots.index)
@@ -187,11 +186,7 @@ def _track(panel: Any, crs: CRS | None, spots: gpd.GeoSeries, colour: str, dash:
     middle_x, middle_y = (x.min() + x.max()) / 2, (y.min() + y.max()) / 2
     panel.set_xlim(middle_x - room / 2, middle_x + room / 2)
     panel.set_ylim(middle_y - room * shape / 2, middle_y + room * shape / 2)
-    draw_graticule(panel, crs, left=False)
-    if crs is None:
-        panel.set_axis_on()
-        for spine in panel.spines.values():
-            spine.set(visible=True, edgecolor=BORDER)
+    draw_frame(panel)
     bar = nice_length(room / 3)
     left, bottom = middle_x - 0.45 * room, middle_y - 0.46 * room * shape
     panel.plot([left, left + bar], [bottom, bottom], color=INK, linewidth=1.5, solid_capstyle="butt", zorder=7)

@@ -203,6 +203,16 @@ def _steps(sizes: NDArray[np.float64], shares: tuple[float, ...]) -> tuple[float
     return tuple(sorted({round_to(float(step)) for step in np.quantile(sizes, shares)}))
 
 
+def pale(colour: str, share: float = 0.45) -> str:
+    """The colour at that share on white.
+
+    >>> pale("#000000", 0.5), pale("#B8482E", 1.0)
+    ('#808080', '#B8482E')
+    """
+    parts = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    return "#" + "".join(f"{round(255 - share * (255 - part)):02X}" for part in parts)
+
+
 def nice_length(target: float) -> float:
     """The largest of 1, 2, 5 x 10^n that is at most `target`: the length of a scale bar.
 
