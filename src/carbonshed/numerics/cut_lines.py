@@ -74,7 +74,7 @@ def cut_axis(n_pixels: int, lines: Sequence[FloatArray]) -> CutAxis:
     for line in lines:
         whole = np.round(line)
         at = np.where(np.abs(line - whole) < ON_EDGE, whole, line)
-        if at[0] > 0 or at[-1] < n_pixels or np.diff(at).min() < 1 - ON_EDGE:
+        if at[0] > 0 or at[-1] < n_pixels or np.diff(at).min() < 1 - 4 * ON_EDGE:
             raise ValueError("lines at least one pixel apart that enclose all pixels are needed")
         snapped.append(at)
     every = np.concatenate(snapped)

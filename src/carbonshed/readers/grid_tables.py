@@ -93,8 +93,8 @@ def tabulate_grids(
         grids=grids,
         years=tuple(layer.year for layer in layers),
         land_classes=known.land_classes,
-        km2=tuple(np.stack([classes[g] for classes, _, _ in tables]) for g in columns),
-        nodata_km2=tuple(np.stack([nodata[g] for _, nodata, _ in tables]) for g in columns),
+        km2=tuple(_stack([classes[g] for classes, _, _ in tables]) for g in columns),
+        nodata_km2=tuple(_stack([nodata[g] for _, nodata, _ in tables]) for g in columns),
         attrs={
             "units": "km2",
             "coverage": rule,
@@ -107,6 +107,11 @@ def tabulate_grids(
             "crs": target.to_string(),
         },
     )
+
+
+def _stack(arrays: list[FloatArray]) -> FloatArray:
+    """Arrays of the years as one; that of a single year is not copied."""
+    return arrays[0][None] if len(arrays) == 1 else np.stack(arrays)
 
 
 def _target(layers: Sequence[Layer], crs: object) -> CRS:
@@ -184,16 +189,16 @@ def _tabulate(
     slots = ClassSlots(legend.codes, nodata, dtype)
     counts = _counts(layer, grids, crs, slots.n_classes, rule)
     unknown = _stream(layer, counts, slots, threads, progress)
-    tables = counts.tables()
-    pixels, km2 = float(np.prod(layer.dataset.shape)), float(tables[0].sum())
-    unknown |= {code: area / km2 * pixels for code, area in slots.unknown_in(tables[0]).items()}
+    pixels, totals = float(np.prod(layer.dataset.shape)), counts.totals()
+    unknown |= {code: km2 / totals.sum() * pixels for code, km2 in slots.unknown_in(totals).items()}
     if unknown:
         raise refuse_unknown(unknown, pixels, legend.codes, where=str(layer.path))
-    classes = [slots.of_codes(table) @ legend.matrix() for table in tables]
-    if not any(table.any() for table in classes):
+    present = totals[list(slots.columns)] > 0
+    if not present.any():
         raise _refuse_empty(layer)
-    _check_levels(legend, slots.of_codes(tables[0]), layer)
-    return classes, [slots.of_nodata(table) for table in tables], counts.placement_error_px
+    _check_levels(legend, np.array(legend.codes)[present], layer)
+    tables = counts.tables(slots.shares(legend.matrix()))
+    return [table[..., :-1] for table in tables], [table[..., -1] for table in tables], counts.placement_error_px
 
 
 def _counts(layer: Layer, grids: tuple[Grid, ...], crs: CRS, n_classes: int, rule: Literal["exact", "centre"]) -> GridCounts:
@@ -242,9 +247,8 @@ def _stream(layer: Layer, counts: GridCounts, slots: ClassSlots, threads: int | 
     return unknown
 
 
-def _check_levels(legend: Legend, table: FloatArray, layer: Layer) -> None:
+def _check_levels(legend: Legend, present: NDArray[np.int64], layer: Layer) -> None:
     """A two-level product is read at one level."""
-    present = np.array(legend.codes)[table.reshape(-1, table.shape[-1]).sum(axis=0) > 0]
     if len(legend.levels(present)) > 1:
         fix = "Recode the raster to one level, or give your own legend."
         raise refuse("mixed_levels", expected="codes of one level (one digit or two)", got="codes of both", where=str(layer.path), fix=fix)

@@ -74,22 +74,26 @@ class ClassSlots:
         is_unknown = slots == self.n_classes - 1
         return slots, self._unknown(block, is_unknown) if is_unknown.any() else {}
 
-    def of_codes(self, table: FloatArray) -> FloatArray:
-        """Columns of the known codes of a table (..., classes)."""
-        return table[..., list(self.codes)] if self.is_direct else table[..., : len(self.codes)]
+    @property
+    def columns(self) -> tuple[int, ...]:
+        """The class that each known code is counted as."""
+        return self.codes if self.is_direct else tuple(range(len(self.codes)))
 
-    def of_nodata(self, table: FloatArray) -> FloatArray:
-        """Nodata of a table (..., classes)."""
-        columns = [k for k in self.nodata if k >= 0] if self.is_direct else [len(self.codes)]
-        result: FloatArray = table[..., columns].sum(axis=-1)
-        return result
+    def shares(self, matrix: FloatArray) -> FloatArray:
+        """Share of each counted class (a multiple of eight) in each land class, and last in nodata.
 
-    def unknown_in(self, table: FloatArray) -> dict[int, float]:
-        """Sum of each class of a table that is no known code and not nodata, where codes are counted as they are."""
+        `matrix` : array (codes, land classes), see `Legend.matrix`.
+        """
+        out = np.zeros((CLASSES_PER_WORD * n_words(self.n_classes), matrix.shape[1] + 1))
+        out[list(self.columns), :-1] = matrix
+        out[[k for k in self.nodata if k >= 0] if self.is_direct else [len(self.codes)], -1] = 1.0
+        return out
+
+    def unknown_in(self, totals: FloatArray) -> dict[int, float]:
+        """The totals of classes that are no known code and not nodata, where codes are counted as they are."""
         if not self.is_direct:
             return {}
-        sums = table.reshape(-1, table.shape[-1]).sum(axis=0)
-        return {k: float(sums[k]) for k in range(self.n_classes) if sums[k] > 0 and k not in self.codes and k not in self.nodata}
+        return {k: float(v) for k, v in enumerate(totals) if v > 0 and k not in self.codes and k not in self.nodata}
 
     def _look_up(self, block: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
         known, n = np.array(self.codes), len(self.codes)

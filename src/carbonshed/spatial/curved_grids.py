@@ -18,7 +18,7 @@ from carbonshed.numerics.packed_counts import CLASSES_PER_WORD, n_words
 from carbonshed.numerics.row_spans import add_rows
 from carbonshed.spatial.crs import FloatArray
 from carbonshed.spatial.grid import Grid
-from carbonshed.spatial.many_grids import Part, Slots, check_grids, check_totals, counted_grids, with_block_sums
+from carbonshed.spatial.many_grids import Part, Slots, check_grids, counted_grids, finished, total_of
 
 ToMap = Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]
 """Map coordinates x, y in m of the points at these columns and rows of a raster (pixel corners are whole numbers)."""
@@ -177,12 +177,14 @@ class CurvedCounts:
         for g, row, _, values in parts:
             self._sums[g][row : row + values.shape[0]] += values
 
-    def tables(self) -> list[FloatArray]:
-        """km2 (rows from the south, columns, classes) of every grid; each must sum to the raster within 1e-9."""
-        counted = {g: sums[::-1] for g, sums in self._sums.items()}
-        tables = with_block_sums(counted, self._grids)
-        check_totals(self._grids, tables, float(self._row_km2.sum()) * self._shape[1])
-        return tables
+    def totals(self) -> FloatArray:
+        """km2 of each class on the raster."""
+        return total_of(self._sums)
+
+    def tables(self, shares: FloatArray) -> list[FloatArray]:
+        """km2 (rows from the south, columns, outputs) of every grid; each must sum to the raster within 1e-9."""
+        counted = {g: sums[::-1] @ shares for g, sums in self._sums.items()}
+        return finished(counted, self._grids, float(self._row_km2.sum()) * self._shape[1])
 
 
 def _lagrange(t: float) -> FloatArray:

@@ -52,8 +52,11 @@ class GridCounts(Protocol):
     def add(self, parts: list[Part]) -> None:
         """Add what `count` returned."""
 
-    def tables(self) -> list[FloatArray]:
-        """km2 (rows from the south, columns, classes) of every wanted grid, in the order given."""
+    def totals(self) -> FloatArray:
+        """km2 of each class on the raster."""
+
+    def tables(self, shares: FloatArray) -> list[FloatArray]:
+        """km2 (rows from the south, columns, outputs) of every wanted grid in the order given; shares (classes, outputs) of each class."""
 
 
 def nesting(coarse: Grid, fine: Grid) -> tuple[int, tuple[int, int]] | None:
@@ -121,10 +124,19 @@ def with_block_sums(counted: Mapping[int, FloatArray], grids: Sequence[Grid]) ->
     return [done[g] for g in range(len(grids))]
 
 
-def check_totals(grids: Sequence[Grid], tables: Sequence[FloatArray], raster_km2: float) -> None:
-    """The cells of each grid (classes and nodata) must sum to the raster within 1e-9."""
+def total_of(sums: Mapping[int, FloatArray]) -> FloatArray:
+    """Sum of each class over the cells of one grid (all have the same)."""
+    first = next(iter(sums.values()))
+    result: FloatArray = first.reshape(-1, first.shape[-1]).sum(axis=0)
+    return result
+
+
+def finished(counted: Mapping[int, FloatArray], grids: Sequence[Grid], raster_km2: float) -> list[FloatArray]:
+    """Tables of all grids from those counted; the cells of each (classes and nodata) must sum to the raster within 1e-9."""
+    tables = with_block_sums(counted, grids)
     for grid, table in zip(grids, tables, strict=True):
         check_conserved(raster_km2, float(table.sum()), what=f"km2 on grid {grid.prefix}", tolerance=CONSERVED)
+    return tables
 
 
 @dataclass(frozen=True)
@@ -173,6 +185,7 @@ class AlignedCounts:
             fix = "Tabulate each grid by tabulate_land_area, or rectify the raster."
             raise refuse("rotated", expected="a raster whose rows run along the cells", got="a rotated one", where="raster", fix=fix)
         check_grids(grids, (a, abs(e)))
+        self._pixel_km2 = abs(a * e) / M2_PER_KM2
         self.placement_error_px = ON_EDGE
         self._shape, self._transform, self._coverage = shape, transform, coverage
         self._grids, self._n_slots = tuple(grids), CLASSES_PER_WORD * n_words(n_classes)
@@ -226,11 +239,12 @@ class AlignedCounts:
         for g, row, column, values in parts:
             self._sums[g][row : row + values.shape[0], column : column + values.shape[1]] += values
 
-    def tables(self) -> list[FloatArray]:
-        """km2 (rows from the south, columns, classes) of every grid; each must sum to the raster within 1e-9."""
-        a, _, _, _, e, _ = self._transform
-        pixel_km2 = abs(a * e) / M2_PER_KM2
-        counted = {g: (sums[::-1] if e < 0 else sums) * pixel_km2 for g, sums in self._sums.items()}
-        tables = with_block_sums(counted, self._grids)
-        check_totals(self._grids, tables, self._shape[0] * self._shape[1] * pixel_km2)
-        return tables
+    def totals(self) -> FloatArray:
+        """km2 of each class on the raster."""
+        return total_of(self._sums) * self._pixel_km2
+
+    def tables(self, shares: FloatArray) -> list[FloatArray]:
+        """km2 (rows from the south, columns, outputs) of every grid; each must sum to the raster within 1e-9."""
+        down = self._transform[4] < 0
+        counted = {g: (sums[::-1] if down else sums) @ (shares * self._pixel_km2) for g, sums in self._sums.items()}
+        return finished(counted, self._grids, self._shape[0] * self._shape[1] * self._pixel_km2)
