@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from html.parser import HTMLParser
 
+from carbonshed.present.figures import figure
 from carbonshed.present.notebook import result_html
 
 
@@ -53,3 +54,8 @@ def test_names_are_text_and_never_elements():
 def test_a_result_without_totals_or_warnings():
     text = " ".join(read(result_html({"study": {"name": "x", "years": [1]}}, [], "f")).text)
     assert "no warnings" in text and "no checks" in text and json.dumps("[t CO2 a-1]")[1:-1] not in text
+
+
+def test_a_figure_shows_itself_without_pyplot(result_dir):
+    picture = figure(result_dir, "zones_map", lang="zh")._repr_png_()
+    assert picture[:8] == b"\x89PNG\r\n\x1a\n" and len(picture) > 10_000

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from matplotlib.figure import Figure
-
 from carbonshed.present.folder import ResultFolder
 from carbonshed.present.headings import MARGIN_IN, Heading
 from carbonshed.present.plates import LEGEND_ROW_IN, Plate, add_legend, columns_that_fit
+from carbonshed.present.shown import ShownFigure
 from carbonshed.present.style import MM, WIDE_MM
 
 Room = tuple[float, float, float, float]
@@ -68,7 +67,7 @@ def chart_plate(
     foot = 0.06 + LEGEND_ROW_IN * legend_rows
     step = panel_height_in + above + below
     width, height = width_mm * MM, foot + rows * step + heading.height
-    figure = Figure(figsize=(width, height))
+    figure = ShownFigure(figsize=(width, height))
     panels = []
     for place in range(count):
         row, column = divmod(place, columns)

@@ -21,6 +21,7 @@ from carbonshed.present.display import number, short
 from carbonshed.present.folder import ResultFolder
 from carbonshed.present.graticule import draw_graticule, draw_locator
 from carbonshed.present.headings import MARGIN_IN, Heading, fold
+from carbonshed.present.shown import ShownFigure
 from carbonshed.present.style import BORDER, GREY, INK, MM, STRONG_BORDER, WIDE_MM, ZONE_COLOURS, ZONE_HATCH, Classes, nice_length
 from carbonshed.present.words import Words
 
@@ -100,7 +101,7 @@ def map_plate(
     folded = ["\n".join(fold(each, panel_width, PANEL_TITLE_PT)) for each in panel_titles] if count > 1 else [""]
     head = PANEL_TITLE_IN * max(1 + each.count("\n") for each in folded) if count > 1 else 0.0
     height = foot + rows * (panel_height + head) + (rows - 1) * GAP_IN + heading.height
-    figure = Figure(figsize=(width, height))
+    figure = ShownFigure(figsize=(width, height))
     left = MARGIN_IN + edge if beside else edge / 2 + (width - columns * panel_width - (columns - 1) * GAP_IN) / 2
     boxes = [
         (left + place % columns * (panel_width + GAP_IN), foot + (rows - 1 - place // columns) * (panel_height + head + GAP_IN))
