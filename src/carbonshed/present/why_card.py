@@ -15,7 +15,7 @@ from carbonshed.present.blocks import Note, Section, Text
 from carbonshed.present.display import number
 from carbonshed.present.folder import ResultFolder
 from carbonshed.present.style import ZONE_COLOURS
-from carbonshed.present.why_sentences import ZONES, card_sentences, unit_title, value_text, why_record
+from carbonshed.present.why_sentences import ZONES, card_sentences, policy_line, unit_title, value_text, why_record
 from carbonshed.present.words import Words
 
 REACH = 3.0
@@ -61,6 +61,7 @@ class Card:
     distances: tuple[tuple[str, str, float, str], ...]
     neighbours: tuple[str, ...]
     cautions: tuple[str, ...]
+    policy: str
 
 
 @dataclass(frozen=True)
@@ -150,6 +151,7 @@ def _card(result: ResultFolder, row: pd.Series, reason: str, words: Words) -> Ca
         distances=_distances(record, words),
         neighbours=tuple(squares[:MOST_SQUARES]),
         cautions=cautions,
+        policy=policy_line(record, words),
     )
 
 

@@ -135,7 +135,15 @@ def why_sentences(record: Mapping[str, Any], words: Words) -> list[str]:
         side = "for" if top["contribution"] > 0 else "against"
         told = value_text(top["value"], top["term"], words.lang)
         lines.append(words(f"why.{side}", term=words.term(top["term"]), value=told, z=_signed(top["z"])))
-    return [*lines, *_next(record, words), *_change(record, words), *_around(record, words), *_cautions(record, words)]
+    lines += [*_next(record, words), *_change(record, words), *_around(record, words), *_cautions(record, words)]
+    line = policy_line(record, words)
+    return [*lines, line] if line else lines
+
+
+def policy_line(record: Mapping[str, Any], words: Words) -> str:
+    """The line of the policy table; empty where there is none."""
+    line = record.get(f"policy_{words.lang}")
+    return words("why.policy", line=line) if line else ""
 
 
 def card_sentences(record: Mapping[str, Any], words: Words) -> list[str]:

@@ -10,7 +10,7 @@ from carbonshed.study.store import write_text
 
 
 def write_template(folder: Path, *, lang: str = "en") -> tuple[Path, bool]:
-    """Write a ``study.toml`` to fill in; one that is already there is kept.
+    """Write a ``study.toml`` to fill in, and the policy table beside it to edit; what is already there is kept.
 
     Returns
     -------
@@ -24,6 +24,9 @@ def write_template(folder: Path, *, lang: str = "en") -> tuple[Path, bool]:
     path = folder / "study.toml"
     if path.exists():
         return path, False
+    policy = folder / "policy.toml"
+    if not policy.exists():
+        write_text(policy, resources.files("carbonshed").joinpath("data/policy.toml").read_text(encoding="utf-8"))
     name = f"data/templates/study_{'zh' if lang == 'zh' else 'en'}.toml"
     write_text(path, resources.files("carbonshed").joinpath(name).read_text(encoding="utf-8"))
     return path, True
