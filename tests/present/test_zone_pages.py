@@ -57,6 +57,7 @@ def test_the_zones_page_shows_the_evidence(result_dir):
     assert "4 zones are used; the criteria choose: silhouette 2" in said.replace("Silhouette", "silhouette")
     assert "none (still rising at 8)" in said and "at least 0.8: 2, 3, 4 and 5" in said
     assert "30" in said and "change zone in 2010" in said and "change zone in 2020" in said
+    assert "favours them in this comparison" not in said  # the features of this run are not stated to hold it
     clusters = table(section, "sub-types")
     assert [cells for label, cells in clusters.items() if "sub" in label.lower()] == [
         ("payment zone 1", "payment zone 2", "balanced zone", "recipient zone")
@@ -68,11 +69,12 @@ def test_the_zones_page_shows_the_evidence(result_dir):
 def test_zones_that_cannot_be_told_apart_are_said_so_in_both_languages(build):
     def weak(tables, manifest):
         checks = ["payment: sum C / sum S is 0.2, not above the regional 1", "recipient: no cell has this zone"]
-        manifest["choices"]["zoning"]["quality"] = {"not_separable": True, "failed_checks": checks}
+        manifest["choices"]["zoning"]["quality"] = {"not_separable": True, "failed_checks": checks, "features": ["net_emission_density"]}
 
     folder = ResultFolder(build(change=weak))
     notes = {lang: texts(zones_section(folder, Words(lang))) for lang in ("en", "zh")}
     assert "not separable: in the payment zone source over sink is 0.2" in notes["en"]
+    assert "favours them in this comparison" in notes["en"] and "对分区有利" in notes["zh"]
     assert "支付区的碳源与碳汇之比为 0.2" in notes["zh"] and "sum C" not in notes["zh"]
 
 

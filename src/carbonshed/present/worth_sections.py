@@ -157,7 +157,10 @@ def _divisions(result: ResultFolder, words: Words) -> list[Any]:
         ]
         random = words("worth.divisions_random", q=number(mean, places=2), p=number(p, places=3))
         other = words.listing(others) or words("worth.division_alone")
-        blocks.append(Text(words("worth.divisions_said", year=year, q=number(q, places=2), other=other, random=random)))
+        said = words("worth.divisions_said", year=year, q=number(q, places=2), other=other, random=random)
+        if NET in ((result.choices.get("zoning") or {}).get("quality") or {}).get("features", []):
+            said += ("" if words.lang == "zh" else " ") + words("worth.divisions_by_making")
+        blocks.append(Text(said))
     columns = [
         text_column(words("column.quantity"), [words.term(str(name)) for name in rows["quantity"]]),
         text_column(words.term("division"), [words.get("division", name) for name in rows["division"]]),

@@ -29,7 +29,7 @@ from carbonshed.zoning.worth import best_method, worth_of_methods, zones_against
 
 DIVISIONS = ("county", "city", "province")
 PERMUTATIONS = 199
-MOST_RUNS = 10
+MOST_RUNS = 8
 """Bootstraps and references behind each number of zones: eight numbers are compared, so fewer do."""
 STARTS = 10
 """Starts of K-Means in each of them."""
