@@ -385,3 +385,16 @@ def test_geographic_refusals(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="area of a pixel changes along a row"):
         utm = write(tmp_path / "utm.tif", random_map((60, 50)), crs="EPSG:32650", transform=Affine(30, 0, 3e5, 0, -30, 4.4e6))
         tabulate_grids({2020: utm}, sides_km=[1], legend=LEGEND)
+
+
+@pytest.mark.parametrize(("page", "heading"), [("how-to.md", "## Tabulate many grids at once"), ("how-to.zh.md", "## 一次统计多种格网")])
+def test_the_example_of_the_documentation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: str, heading: str) -> None:
+    text = (Path(__file__).parents[2] / "docs" / page).read_text(encoding="utf-8")
+    code = text.split(heading)[1].split("```python")[1].split("```")[0]
+    write_geographic(tmp_path / "clcd_2020.tif", random_map((300, 400), 2, 9) + 1, 116.0, 40.0)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    assert names["five"].dims == ("year", "unit_id", "land_class")
+    assert set(names["table"]["scale_km"]) == {1.0, 2.0, 3.0, 5.0}
+    assert float(names["five"].attrs["placement_error_px"]) < 0.01
