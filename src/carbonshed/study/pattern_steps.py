@@ -10,6 +10,8 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
+from scipy.sparse import csr_array
 
 from carbonshed.checks import DataWarning, check_conserved, warn
 from carbonshed.compensation.drift import drift_check
@@ -125,7 +127,7 @@ def zones_step(context: Context) -> StepOutput:
     lines = lines_of_zones(zones, context.input_files.paths, context.tables.get("pieces"), side)
     context.progress(0.8, "explaining")
     reasons = zone_explanations(model)
-    zones = zones.assign(**{name: lines[name].array for name in lines}, **{name: reasons[name].array for name in reasons})
+    zones = zones.assign(**{str(name): part[name].array for part in (lines, reasons) for name in part})
     output = StepOutput(tables={"zones": zones, "zone_summary": summary, "zone_naming": model.naming})
     output.tables["zone_centres"] = zone_centres(model)
     if not spec.zoning.runs:  # else the step `worth` gives it, with more beside
@@ -152,7 +154,23 @@ def zones_step(context: Context) -> StepOutput:
 
 
 def statistics_step(context: Context) -> StepOutput:
-    """Local Moran and Gi* with FDR for cells of the chosen side and for counties."""
+    """Local Moran and Gi* with FDR: of carbon, for cells of the chosen side and for counties; of the amounts, for counties."""
+    spec = context.spec
+    made_from = {"seed": spec.study.seed, "quantity": spec.scale.quantity, "base_km": spec.grid.base_km}
+    needs = ("accounts", "scale")
+    parts = list(context.shared("local statistics of carbon", lambda: _local_carbon(context), needs=needs, of=made_from))
+    money = context.tables.get("compensation")
+    if money is not None:
+        counties = context.tables["accounts_county"]
+        first = counties[counties["year"] == counties["year"].iloc[0]]
+        neighbours = context.shared("neighbours of counties", lambda: polygon_neighbours(first), needs=("accounts",))
+        for year, rows in by_year(money):
+            parts += _local_money(rows, year, first, neighbours, spec.study.seed)
+    return StepOutput(tables={"spatial_statistics": pd.concat(parts)})
+
+
+def _local_carbon(context: Context) -> list[pd.DataFrame]:
+    """Local statistics of source, sink and net emission per area."""
     spec, parts = context.spec, []
     if spec.has_grid:
         side = working_scale(context.tables["scale_choice"], spec)
@@ -164,25 +182,33 @@ def statistics_step(context: Context) -> StepOutput:
             parts += [_local(rows, rows[q] / rows["area_km2"], q, year, neighbours, spec.study.seed) for q in CARBON]
     if "accounts_county" in context.tables:
         counties = context.tables["accounts_county"]
-        money = context.tables.get("compensation")
         first = counties[counties["year"] == counties["year"].iloc[0]]
         neighbours = polygon_neighbours(first)
         for position, (year, rows) in enumerate(by_year(counties)):
             context.progress(0.3 + 0.7 * position / counties["year"].nunique(), f"counties {year}")
             rows = rows.loc[first.index]
             parts += [_local(rows, rows[q] / rows["area_km2"], q, year, neighbours, spec.study.seed) for q in CARBON]
-            if money is not None:
-                parts += _local_money(money[money["year"] == year], year, spec.study.seed)
-    return StepOutput(tables={"spatial_statistics": pd.concat(parts)})
+    return parts
 
 
-def _local_money(money: gpd.GeoDataFrame, year: int, seed: int) -> list[pd.DataFrame]:
-    """Local statistics of the signed and the absolute amounts (before closure), among the counties that have one."""
+def _local_money(money: gpd.GeoDataFrame, year: int, counties: gpd.GeoDataFrame, links: csr_array, seed: int) -> list[pd.DataFrame]:
+    """Local statistics of the signed and the absolute amounts (before closure), among the counties that have one.
+
+    `links` are those of `counties`; they hold for the amounts unless other shapes take part (merged districts).
+    """
     rows = money[money.geometry.notna() & money["payable_before"].notna()]
     amount = rows["receivable_before"] - rows["payable_before"]
-    neighbours = polygon_neighbours(rows)
+    place = counties.index.get_indexer(rows.index)
+    same = bool((place >= 0).all()) and np.array_equal(_outline(rows), _outline(counties.iloc[place]))
+    neighbours = csr_array(links[place][:, place]) if same else polygon_neighbours(rows)
     signed = _local(rows, amount, "net_compensation", year, neighbours, seed)
     return [signed, _local(rows, amount.abs(), "absolute_compensation", year, neighbours, seed)]
+
+
+def _outline(frame: gpd.GeoDataFrame) -> np.ndarray[Any, Any]:
+    """What tells shapes apart: bounds, area, number of vertices."""
+    shapes = np.asarray(frame.geometry.array)
+    return np.column_stack([shapely.bounds(shapes), shapely.area(shapes), shapely.get_num_coordinates(shapes)])
 
 
 def _local(rows: pd.DataFrame, values: pd.Series, quantity: str, year: int, neighbours: Any, seed: int) -> pd.DataFrame:
@@ -203,7 +229,11 @@ def centre_step(context: Context) -> StepOutput:
     carbon = context.tables.get("accounts_county")
     if carbon is None:
         carbon = at_scale(context.tables["accounts_grid"], context.spec.grid.base_km)
-    tables += [centre_of_gravity(carbon, weight=quantity) for quantity in ("carbon_source", "carbon_sink")]
+
+    def of_carbon() -> list[pd.DataFrame]:
+        return [centre_of_gravity(carbon, weight=quantity) for quantity in ("carbon_source", "carbon_sink")]
+
+    tables += context.shared("centres of carbon", of_carbon, needs=("accounts",), of=context.spec.grid.base_km)
     money = context.tables.get("compensation")
     if money is not None:
         known = money[money.geometry.notna() & money["payable_before"].notna()]
