@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,10 @@ from rasterio.transform import Affine
 
 import carbonshed as cs
 from carbonshed.checks import InputError
+from carbonshed.readers import grid_tables
 from carbonshed.readers.grid_tables import tabulate_grids
 from carbonshed.readers.land_cover import tabulate_land_area
+from carbonshed.readers.rasters import strip_rows
 from carbonshed.spatial.crs import china_albers
 from carbonshed.spatial.grid import Grid
 from carbonshed.spatial.grid_land_area import GridLandArea
@@ -161,7 +164,7 @@ def test_many_at_once_equal_separate_runs(tmp_path: Path) -> None:
 
 def test_any_number_of_threads_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path / "map.tif", random_map((700, 300)), tiled=True, blockxsize=64, blockysize=64, compress="zstd")
-    monkeypatch.setattr("carbonshed.readers.rasters.PIXELS_AT_ONCE", 20_000)
+    monkeypatch.setattr(grid_tables, "strip_rows", partial(strip_rows, pixels=20_000))
     results = [tabulate_grids({2020: path}, sides_km=[1, 2.3, 4], legend=LEGEND, threads=threads) for threads in (1, 2, 3)]
     for other in results[1:]:
         for a, b in zip(results[0].km2 + results[0].nodata_km2, other.km2 + other.nodata_km2, strict=True):
@@ -342,7 +345,7 @@ def test_geographic_by_any_threads_words_and_spans(tmp_path: Path, monkeypatch: 
     path = write_geographic(tmp_path / "map.tif", codes, 120.0, 30.0, tiled=True, blockxsize=64, blockysize=64)
     legend = {k: names[k % 5] for k in range(23)}
     whole = tabulate_grids({2020: path}, sides_km=[9, 10.5], legend=legend, coverage="centre", threads=1)
-    monkeypatch.setattr("carbonshed.readers.rasters.PIXELS_AT_ONCE", 50_000)
+    monkeypatch.setattr(grid_tables, "strip_rows", partial(strip_rows, pixels=50_000))
     strips = [tabulate_grids({2020: path}, sides_km=[9, 10.5], legend=legend, coverage="centre", threads=n) for n in (1, 2, 3)]
     for k, grid in enumerate(whole.grids):
         assert whole.km2[k] == pytest.approx(strips[0].km2[k], rel=1e-12)

@@ -13,7 +13,8 @@ from pyproj import CRS
 from rasterio.windows import Window
 
 from carbonshed.checks import InputError, choose, refuse
-from carbonshed.readers.land_cover import Bands, Layer, Progress, _nodata_tag, _open, _part, _refuse_empty
+from carbonshed.readers.land_cover import Progress, _refuse_empty
+from carbonshed.readers.land_cover_layers import Bands, Layer, nodata_tag, open_land_cover
 from carbonshed.readers.legend import Legend, read_legend
 from carbonshed.readers.rasters import Handles, raster_crs, read_pixels, strip_rows
 from carbonshed.spatial.class_slots import ClassSlots, refuse_unknown
@@ -83,7 +84,7 @@ def tabulate_grids(
     rule = cast(Literal["exact", "centre"], choose(coverage, ("exact", "centre"), where="coverage"))
     paths = {int(year): Path(path) for year, path in rasters.items()}
     with ExitStack() as stack:
-        layers = _open(stack, paths, sorted(paths), bands, known)
+        layers = open_land_cover(stack, paths, sorted(paths), bands, known)
         target = _target(layers, crs)
         boxes = [_bounds(layer, target) for layer in layers]
         grids = _grids(sides_km, origins, _around(boxes), target)
@@ -107,6 +108,13 @@ def tabulate_grids(
             "crs": target.to_string(),
         },
     )
+
+
+def _part(progress: Progress | None, k: int, n: int) -> Progress | None:
+    """Progress of the k-th of n files."""
+    if progress is None:
+        return None
+    return lambda fraction, message: progress((k + fraction) / n, message)
 
 
 def _stack(arrays: list[FloatArray]) -> FloatArray:
@@ -183,7 +191,7 @@ def _tabulate(
     progress: Progress | None,
 ) -> tuple[list[FloatArray], list[FloatArray], float]:
     """One pass over a file: km2 of the land classes (rows, columns, classes) of each grid, and of nodata; error of placement in pixels."""
-    tag = _nodata_tag(layer)
+    tag = nodata_tag(layer)
     nodata = tuple(sorted({*legend.nodata, *([tag] if tag is not None else [])}))
     dtype = np.dtype(layer.dataset.dtypes[layer.band - 1])
     slots = ClassSlots(legend.codes, nodata, dtype)

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carbonshed.checks import check_conserved, refuse
+from carbonshed.numerics.block_sums import sum_blocks
 from carbonshed.numerics.cut_lines import ON_EDGE, CutAxis, cut_axis, fold_runs
 from carbonshed.numerics.packed_counts import CLASSES_PER_WORD, count_runs, n_words
 from carbonshed.spatial.crs import M2_PER_KM2, FloatArray
@@ -88,11 +89,9 @@ def block_sums(values: FloatArray, fine: Grid, coarse: Grid) -> FloatArray:
             "not_nested", expected=f"lines that are lines of {fine.prefix}", got=coarse.prefix, where="block_sums", fix="Count the grid."
         )
     k, (east, north) = found
-    firsts = (fine.first_row - north, coarse.first_row), (fine.first_col - east, coarse.first_col)
-    for axis, (first, first_coarse) in enumerate(firsts):
-        begins = (first_coarse + np.arange(coarse.shape[axis])) * k - first
-        values = np.add.reduceat(values, np.maximum(begins, 0), axis=axis)
-    return values
+    rows = (np.arange(fine.n_rows) + fine.first_row - north) // k - coarse.first_row
+    columns = (np.arange(fine.n_cols) + fine.first_col - east) // k - coarse.first_col
+    return sum_blocks(values, rows, columns, coarse.shape)
 
 
 def check_grids(grids: Sequence[Grid], size: tuple[float, float], *, pixels: int = 1) -> None:
