@@ -14,7 +14,7 @@ from carbonshed.checks import InputError
 from carbonshed.zoning.fitted import fitted_cells
 from carbonshed.zoning.indicators import zoning_indicators
 from carbonshed.zoning.number_of_zones import chosen_k, evidence_of_k, gap_statistic, log_within, reference_rows
-from carbonshed.zoning.refit import bootstrap_runs
+from carbonshed.zoning.refit import bootstrap_counts, bootstrap_runs
 
 from .region import fit, make_region
 
@@ -117,3 +117,10 @@ def test_refusals():
     few = fit(of_kinds(3, n=5), **TWO)
     with pytest.raises(InputError, match="at least 8 different cells"):
         gap_statistic(few)
+
+
+def test_bootstraps_of_several_numbers_are_those_of_each():
+    cells = fitted_cells(fit(zoning_indicators(make_region(10))))
+    found = bootstrap_counts(cells, [2, 4], runs=3, seed=5)
+    for k in (2, 4):
+        np.testing.assert_array_equal(found[k], bootstrap_runs(cells, runs=3, seed=5, zones=k)[0])

@@ -102,3 +102,20 @@ def test_counties_have_no_grid():
     accounts = make_region(3).set_axis([f"c{i}" for i in range(9)])
     with pytest.raises(InputError, match="ids such as g18"):
         scale_agreement(accounts, side_km=3, **OPTIONS)
+
+
+def test_zonings_that_exist_are_not_made_again():
+    accounts = make_region(12)
+    zonings = {side: fit(zoning_indicators(coarse_accounts(accounts, int(side))), **OPTIONS).zones for side in (2.0, 3.0)}
+    plain = scale_agreement(accounts, side_km=2, other_sides_km=[3], **OPTIONS)
+    made = []
+
+    def again(coarse: pd.DataFrame) -> pd.DataFrame:
+        made.append(len(coarse))
+        return fit(zoning_indicators(coarse), **OPTIONS).zones
+
+    found = scale_agreement(accounts, side_km=2, other_sides_km=[3], made=zonings, fit=again)
+    pd.testing.assert_frame_equal(found, plain)
+    assert len(made) == 3  # the shifted origins alone
+    with pytest.raises(InputError, match="a zone of each cell and year"):
+        scale_agreement(accounts, side_km=2, other_sides_km=[3], made={2.0: zonings[2.0].iloc[1:]}, **OPTIONS)
