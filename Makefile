@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo docs test test-all check format bench clean
+.PHONY: demo docs fuzz test test-all check format bench clean
 
 $(STAMP): pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "Python >= 3.11 is needed: set PYTHON=/path/to/python3"; exit 1; }
@@ -34,6 +34,9 @@ $(VENV)/.installed-docs: $(VENV)/.installed-dev
 	$(BIN)/python -m pip install --quiet --editable ".[docs]"
 	touch $@
 
+torture: $(VENV)/.installed-dev  ## 300 runs killed at random moments, and one before every 20th of the writes: see docs/promises.md
+	$(BIN)/python tools/torture.py --kills 300 --points 20
+
 check: $(VENV)/.installed-dev  ## style, types, and the tower of floors
 	$(BIN)/ruff check src tests
 	$(BIN)/ruff format --check src tests
@@ -43,6 +46,9 @@ check: $(VENV)/.installed-dev  ## style, types, and the tower of floors
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff format src tests
 	$(BIN)/ruff check --fix src tests
+
+fuzz: $(VENV)/.installed-dev  ## 1,000 damaged input files, seeds recorded: the table of what came of them
+	$(BIN)/python tests/fuzz 1000 --log fuzz.ndjson
 
 bench: $(VENV)/.installed-dev  ## all benchmarks against their peers: prints one table, writes docs/benchmarks.md
 	$(BIN)/python -m pip install --quiet --editable ".[bench]"

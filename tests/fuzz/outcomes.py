@@ -28,8 +28,9 @@ from studies import STUDIES, copy_of, damaged_files
 SEED = 20_260_117
 TABLES = ("accounts_county", "compensation", "flows", "zones")
 CASE_SECONDS = 60
+WAIT_SECONDS = 300
 MEMORY = 4 * 2**30
-"""A case may take this long, and this much memory beyond what the libraries hold."""
+"""A case may take this much processor time, this much time by the clock, and this much memory beyond what the libraries hold."""
 
 KEY = re.compile(r"\[(study|counties|region|land_cover|grid|accounting|emissions|economy|scale|zoning|compensation)\]")
 """What is wrong with a value of study.toml is said by section and key."""
@@ -93,7 +94,7 @@ def numbers(folder: Path) -> dict[str, str]:
 def _digest(table: pd.DataFrame) -> str:
     plain = pd.DataFrame(table.drop(columns="geometry", errors="ignore")).reset_index()
     keys = [name for name in ("unit_id", "payer", "recipient", "year") if name in plain]
-    plain = plain.sort_values(keys, kind="stable", ignore_index=True)
+    plain = plain[sorted(plain.columns)].sort_values(keys, kind="stable", ignore_index=True)
     plain = plain.round(dict.fromkeys(plain.select_dtypes("number"), 9))
     return hashlib.sha256(plain.to_csv(float_format="%.12g").encode()).hexdigest()
 
@@ -153,13 +154,13 @@ def time_limit(seconds: float) -> Iterator[None]:
     def up(*_: object) -> None:
         raise TimeIsUp
 
-    old = signal.signal(signal.SIGALRM, up)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    old = signal.signal(signal.SIGPROF, up)  # of processor time: a busy machine is no hang
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, old)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, old)
 
 
 def work(pipe: Connection, folder: Path, own: Path) -> None:
@@ -206,7 +207,7 @@ class Worker:
         """The outcome of a case; a worker that died or hangs is replaced."""
         self.pipe.send(case)
         kind = "HANG"
-        if self.pipe.poll(CASE_SECONDS + 15):
+        if self.pipe.poll(WAIT_SECONDS):
             with contextlib.suppress(EOFError, ConnectionResetError):
                 return self.pipe.recv()
             kind = "CRASH"

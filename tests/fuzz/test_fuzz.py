@@ -45,6 +45,7 @@ def test_a_hundred_damaged_files(sound: Path) -> None:
 def test_the_fuzzer_sees_what_it_is_for(sound: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, breaks: str, kind: str) -> None:
     """Each mechanism taken out by hand: the judge must say so."""
     import outcomes
+
     from carbonshed.checks import refuse
 
     case = Case(0, "plain", "counties.csv", "negative number")

@@ -90,6 +90,10 @@ def _check_coordinates(frame: gpd.GeoDataFrame, crs: CRS, where: str) -> None:
         swapped = bool((largest[:, 0] <= y_max).all() and (largest[:, 1] <= x_max).all())
         fix = "The axes are swapped: x is the longitude." if swapped else "Check the geometry and the CRS of the file."
         raise refuse("coordinates", expected=f"coordinates up to {x_max:g}, {y_max:g} in {crs.name}", got=got, where=where, fix=fix)
+    if crs.is_projected and largest[:, 0].max() <= MAX_DEGREES[0] and largest[:, 1].max() <= MAX_DEGREES[1]:
+        got = f"coordinates up to {largest[:, 0].max():g}, {largest[:, 1].max():g}"
+        fix = "These look like degrees: declare the CRS they are in, e.g. EPSG:4326."
+        raise refuse("coordinates", expected=f"metres in {crs.name}", got=got, where=where, fix=fix)
     home = crs.area_of_use
     if crs.is_geographic or home is None:
         return

@@ -14,7 +14,8 @@ from zipfile import ZipFile, is_zipfile
 
 from carbonshed.checks import CarbonshedError, in_file, refuse
 
-MAX_TOML_BYTES = 10_000_000
+MAX_TOML_BYTES = 2_000_000
+MAX_DOTS = 100
 MAX_UNPACKED_BYTES = 2**31
 """An archive may hold at most this, and more than `FREE_BYTES` only if it is packed less than `MAX_PACKING`-fold."""
 
@@ -137,7 +138,7 @@ def read_toml(path: str | Path, *, expected: str = "a TOML file in UTF-8") -> di
     Raises
     ------
     InputError
-        No such file; larger than 10 MB; not UTF-8 (with the byte), not TOML (with line and column), nested too deeply.
+        No such file; larger than 2 MB; not UTF-8 (with the byte), not TOML (with line and column), nested too deeply.
     """
     file = check_file(path, expected=expected)
     size = file.stat().st_size
@@ -147,11 +148,18 @@ def read_toml(path: str | Path, *, expected: str = "a TOML file in UTF-8") -> di
             "too_large", expected=f"{expected} of at most {MAX_TOML_BYTES:,} bytes", got=got, where=str(file), fix="Check the path."
         )
     with reading(file, expected=expected, fix="Mend the line named.", code="not_toml"):
-        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
+        text = file.read_text(encoding="utf-8-sig")
+        for number, line in enumerate(text.splitlines(), start=1):
+            if line.partition("=")[0].count(".") > MAX_DOTS:  # the parser takes the square of their number
+                got = f"a key of more than {MAX_DOTS} parts in line {number}"
+                raise refuse("not_toml", expected=expected, got=got, where=str(file), fix="Mend the line named.")
+        return tomllib.loads(text)
 
 
 def _first_line(error: BaseException) -> str:
-    """What an error says in its first line, with its kind where it says nothing."""
+    """What an error says in its first line (or what its cause says, where it points there), with its kind where it says nothing."""
+    while error.__cause__ is not None and "previous exception" in str(error):
+        error = error.__cause__
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]

@@ -152,6 +152,10 @@ def _csv_rows(reader: Iterator[list[str]], file: Path) -> Iterator[list[str]]:
 def _read_csv(file: Path, encoding: str | None) -> pd.DataFrame:
     """Rows of a CSV, indexed by line; a row that is longer or shorter than the header is refused, never shifted."""
     text = decode(file.read_bytes(), encoding=encoding, where=str(file)).lstrip("\ufeff")
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        fix = "The file is damaged, or in an encoding that must be given (UTF-16, UTF-32): save it as CSV in UTF-8."
+        raise refuse("nul_byte", expected="text", got=f"a byte of zero in line {line}", where=str(file), fix=fix)
     first = text[: text.find("\n") + 1] or text
     delimiter = max(DELIMITERS, key=first.count)
     _check_width(file, first.count(delimiter) + 1)

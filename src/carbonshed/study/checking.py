@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 from carbonshed.checks import DataWarning, InputError, Problem
 from carbonshed.readers.land_cover import tabulate_land_area
@@ -25,7 +26,15 @@ def deep_check(spec: Spec, files: InputFiles | list[Problem]) -> list[Problem]:
     inputs, problems = gather_inputs(spec, files)
     if spec.land_cover is not None and inputs.has_land_units:
         problems += _land_cover_problems(spec, files, inputs)
-    return problems
+    return [_of_both(problem, files) for problem in problems]
+
+
+def _of_both(problem: Problem, files: InputFiles) -> Problem:
+    """Where a raster and the units do not meet, either may be wrong: the file of the units is named too."""
+    units = [path.name for role in ("counties", "region") for path in files.paths.get(role, [])]
+    if problem.code != "not_covered" or not units:
+        return problem
+    return replace(problem, fix=f"{problem.fix} The units come from {', '.join(units)}.")
 
 
 def _land_cover_problems(spec: Spec, files: InputFiles, inputs: Inputs) -> list[Problem]:

@@ -52,7 +52,7 @@ def land_area_step(context: Context) -> StepOutput:
         # Areas of pixels (geodesic) against areas of polygons (equal-area projection): two independent roads, so not to rounding.
         output.checks.append(checked(row, float(rows["area_km2"].sum()), float(classified), tolerance=1e-3))
         share = 1 - rows["nodata_km2"].sum() / rows["area_km2"].sum()
-        _require_coverage(share, section.min_coverage, year)
+        _require_coverage(share, section.min_coverage, year, context.input_files.years[year].name)
     output.choices = {
         "coverage": area.attrs["coverage"],
         "legend": area.attrs["legend"],
@@ -71,7 +71,7 @@ def land_area_step(context: Context) -> StepOutput:
     return output
 
 
-def _require_coverage(share: float, lowest: float, year: int) -> None:
+def _require_coverage(share: float, lowest: float, year: int, name: str) -> None:
     if share >= 1 - 1e-9:
         return
     if share < lowest:
@@ -79,7 +79,7 @@ def _require_coverage(share: float, lowest: float, year: int) -> None:
             "coverage",
             expected=f"land cover on at least {lowest:.0%} of the region",
             got=f"{share:.2%} in {year}",
-            where="[land_cover] path",
+            where=f"[land_cover] path, {name}",
             fix="Give a map that covers the region, or lower [land_cover] min_coverage knowingly.",
         )
     warn(f"Land cover of {year} holds no data on {1 - share:.3%} of the region; sums are over the rest.")

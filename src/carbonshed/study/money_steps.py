@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import geopandas as gpd
@@ -52,7 +53,7 @@ def compensation_step(context: Context) -> StepOutput:
         counties["gdp_yuan"] = np.nan
     prices = price_path(spec)
     context.progress(0.1, "revision and amounts")
-    amounts = _amounts(counties, prices, chosen)
+    amounts = _amounts(_revised(context, counties, chosen), prices, chosen)
     for problem in feasibility_problems(amounts, closure=chosen["closure"]):
         warn(str(problem))
     context.progress(0.5, "priority")
@@ -66,8 +67,8 @@ def compensation_step(context: Context) -> StepOutput:
             "balance": balance(ranked),
             "balance_summary": balance_summary(ranked),
             "direction": _direction(ranked),
-            "revision_properties": _properties_of_all_forms(counties, chosen),
-            "direction_by_form": _direction_of_all_forms(counties, prices, chosen),
+            "revision_properties": _properties_of_all_forms(context, counties, chosen),
+            "direction_by_form": _direction_of_all_forms(context, counties, prices, chosen),
             "direction_by_preset": _direction_of_presets(context, prices),
         }
     )
@@ -84,7 +85,9 @@ def compensation_step(context: Context) -> StepOutput:
     if {"carbon_source_consumption", "province", "population"} <= set(counties):
         produced = counties.assign(carbon_source=counties.get("carbon_source_production", counties["carbon_source"]))
         beta = spec.compensation.beta
-        output.tables["responsibility_comparison"] = compare_responsibility(produced, lambda a: _amounts(a, prices, chosen), beta=beta)
+        output.tables["responsibility_comparison"] = compare_responsibility(
+            produced, lambda a: _amounts(_revise(a, chosen), prices, chosen), beta=beta
+        )
     return output
 
 
@@ -102,9 +105,24 @@ def _form(chosen: dict[str, Any]) -> dict[str, Any]:
     return {"form": chosen["revision"], "weights": chosen["weights"], "floor_quantile": chosen["floor_quantile"]}
 
 
-def _amounts(counties: pd.DataFrame, prices: dict[int, Price], chosen: dict[str, Any]) -> pd.DataFrame:
-    """Revised deficits and the amounts that follow from them, each year at its price (column `carbon_price`)."""
-    revised = revise_account(counties, rescale=chosen["rescale"], **_form(chosen))
+def _made_from(context: Context, chosen: dict[str, Any]) -> dict[str, Any]:
+    """What a revised account depends on beside the accounts; prices, ability, cap and closure are not among it."""
+    spec = context.spec.compensation
+    who = {"leave_out": sorted(spec.leave_out), "responsibility": spec.responsibility, "beta": spec.beta}
+    return {**who, "district_mode": chosen["district_mode"], "rescale": chosen["rescale"], **_form(chosen)}
+
+
+def _revise(counties: pd.DataFrame, chosen: dict[str, Any]) -> pd.DataFrame:
+    return revise_account(counties, rescale=chosen["rescale"], **_form(chosen))
+
+
+def _revised(context: Context, counties: pd.DataFrame, chosen: dict[str, Any]) -> pd.DataFrame:
+    """Revised deficits of the counties that take part."""
+    return context.shared("revised", lambda: _revise(counties, chosen), needs=("accounts",), of=_made_from(context, chosen))
+
+
+def _amounts(revised: pd.DataFrame, prices: dict[int, Price], chosen: dict[str, Any]) -> pd.DataFrame:
+    """The amounts that follow from revised deficits, each year at its price (column `carbon_price`)."""
     parts = [
         compensation_amount(
             rows.assign(carbon_price=prices[year].value),
@@ -138,18 +156,22 @@ def _under_all_forms(counties: pd.DataFrame, chosen: dict[str, Any], table: Call
     return pd.concat(parts, ignore_index=True)
 
 
-def _properties_of_all_forms(counties: pd.DataFrame, chosen: dict[str, Any]) -> pd.DataFrame:
+def _properties_of_all_forms(context: Context, counties: pd.DataFrame, chosen: dict[str, Any]) -> pd.DataFrame:
     """What each form of the revision does to these data."""
-    return _under_all_forms(counties, chosen, lambda form, settings: form_properties(counties, **_form(settings)))
+
+    def make() -> pd.DataFrame:
+        return _under_all_forms(counties, chosen, lambda form, settings: form_properties(counties, **_form(settings)))
+
+    return context.shared("form properties", make, needs=("accounts",), of=_made_from(context, chosen))
 
 
-def _direction_of_all_forms(counties: pd.DataFrame, prices: dict[int, Price], chosen: dict[str, Any]) -> pd.DataFrame:
+def _direction_of_all_forms(context: Context, counties: pd.DataFrame, prices: dict[int, Price], chosen: dict[str, Any]) -> pd.DataFrame:
     """Net payers and recipients by province under each form, all else as in the run."""
     if not {"province", "population"} <= set(counties):
         return pd.DataFrame({"form": [], "year": [], "province": []})
 
     def by_province(form: str, settings: dict[str, Any]) -> pd.DataFrame:
-        return compensation_direction(_amounts(counties, prices, settings), by="province")
+        return compensation_direction(_amounts(_revised(context, counties, settings), prices, settings), by="province")
 
     return _under_all_forms(counties, chosen, by_province)
 
@@ -166,7 +188,9 @@ def _direction_of_presets(context: Context, prices: dict[int, Price]) -> pd.Data
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DataWarning)  # said for the settings of the run
             counties = apply_district_mode(accounts, district_mode=chosen["district_mode"])
-            amounts = _amounts(pd.DataFrame(counties.drop(columns="geometry")), prices, chosen)
+            make = partial(_revise, pd.DataFrame(counties.drop(columns="geometry")), chosen)
+            made_from = {**_made_from(context, chosen), "responsibility": "as in the accounts"}
+            amounts = _amounts(context.shared("revised", make, needs=("accounts",), of=made_from), prices, chosen)
             parts.append(_direction(amounts).assign(preset=name, chosen=name == context.spec.compensation.preset))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"preset": [], "level": [], "name": [], "year": []})
 

@@ -117,7 +117,8 @@ def _require(context: Context, role: str, about: RasterRole, values: pd.DataFram
             fix = "Give a raster of the whole region, or lower [land_cover] min_coverage knowingly"
             fix += "; npp_nodata = 'zero' where no data means no production (water, built-up land)." if role == "npp" else "."
             got = f"{share:.2%} in {year}"
-            raise refuse("coverage", expected=f"data on at least {lowest:.0%} of the region", got=got, where=about.key, fix=fix)
+            where = f"{about.key}, {context.inputs.files.rasters[role][year].name}"
+            raise refuse("coverage", expected=f"data on at least {lowest:.0%} of the region", got=got, where=where, fix=fix)
         worst = rows.assign(gap=rows["area_km2"] * (1 - rows["coverage"])).groupby("cell_id")["gap"].sum().sort_values(ascending=False)
         means = "it counts as 0" if is_zero else MEANING[role]
         warn(f"{about.key}, {year}: no data on {1 - share:.3%} of the region, most in {examples(worst.index[:3])}; {means}.")
