@@ -29,11 +29,16 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Measured:
-    """Result of a call, its seconds (the best of some repetitions) and the peak of the process's memory meanwhile [MB]."""
+    """Result of a call, its seconds (the best of some repetitions) and the peak of the process's memory meanwhile [MB].
+
+    `processor_s` is the processor time of this process in the cheapest run, of all its threads: it tells how much of the seconds was
+    waiting for other jobs of a busy machine. That of commands which the call starts is not in it.
+    """
 
     result: Any
     seconds: float
     memory_mb: float
+    processor_s: float = float("nan")
 
 
 @dataclass(frozen=True)
@@ -72,8 +77,10 @@ class Row:
             "work": self.work,
             "size": self.size,
             "ours_s": self.ours.seconds,
+            "ours_processor_s": self.ours.processor_s,
             "peer": self.peer,
             "peer_s": peer_s,
+            "peer_processor_s": getattr(self.theirs, "processor_s", None),
             "peer_quoted": isinstance(self.theirs, Quoted),
             "ratio": ratio,
             "goal": ", ".join(parts),
@@ -90,12 +97,12 @@ def measure(call: Callable[[], Any], *, repeat: int = 3, warm: bool = True) -> M
         call()
     gc.collect()
     _reset_peak()
-    best, result = float("inf"), None
+    best, least, result = float("inf"), float("inf"), None
     for _ in range(repeat):
-        begin = time.perf_counter()
+        begin, worked = time.perf_counter(), time.process_time()
         result = call()
-        best = min(best, time.perf_counter() - begin)
-    return Measured(result, best, _peak_mb())
+        best, least = min(best, time.perf_counter() - begin), min(least, time.process_time() - worked)
+    return Measured(result, best, _peak_mb(), least)
 
 
 def quoted(peer: str, seconds: float) -> tuple[str, Quoted]:

@@ -15,6 +15,10 @@ BLOCKS = 500
 """Vertices at which blocks are large enough, or ten for each region; smaller graphs are not made into blocks."""
 EXCHANGE = 4_000
 """Largest graph on which regions are merged and split."""
+REJOIN = 1_000
+"""Largest graph on which neighbouring pairs are also joined and cut anew."""
+STARTS = 6
+"""Levels, from the last up, on which the search starts; the best is gone on with."""
 TRIES = 8
 """Merges with splits that are tried before the search for a better one ends."""
 CYCLES = 3
@@ -41,8 +45,13 @@ def search_regions(graph: Graph, regions: int, *, min_size: int, total: float) -
     """
     tolerance, enough = GAIN * total, max(BLOCKS, 10 * regions)
     levels = _coarsen(graph, np.zeros(graph[2].size, dtype=np.int64), enough)
-    top = levels[-1][0]
-    region = split_up(top, agglomerate(top, regions, min_size), regions, min_size)
+    started = [
+        _start(graph, regions, min_size, tolerance, exchanged=len(levels) > 1 and graph[2].size <= EXCHANGE)
+        for graph, _ in levels[-STARTS:]
+    ]
+    best = max(range(len(started)), key=lambda each: started[each][:2])
+    region, levels = started[best][2], levels[: len(levels) - len(started) + best + 1]
+    levels[-1] = (levels[-1][0], np.empty(0, dtype=np.int64))
     region, fall, moves = _refine(levels, region, min_size, tolerance)
     if region.max() + 1 < regions:
         region = split_up(graph, region, regions, min_size)
@@ -92,6 +101,16 @@ def _refine(levels: list[tuple[Graph, Integers]], region: Integers, min_size: in
     return region, fall, moves
 
 
+def _start(graph: Graph, regions: int, min_size: int, tolerance: float, *, exchanged: bool) -> tuple[int, float, Integers]:
+    """Ward's regions of a level, with border moves and exchanges: their number, what is between them, and they themselves."""
+    region = split_up(graph, agglomerate(graph, regions, min_size), regions, min_size)
+    count = int(region.max()) + 1
+    if exchanged:
+        move_borders(graph, region, count, min_size, tolerance, ROUNDS)
+        region, _ = _exchange(graph, region, min_size, tolerance)
+    return count, _between(*region_sums(graph, region, count)[1:]), region
+
+
 def _between(weight: Floats, total: Floats) -> float:
     """Sum of squares between regions, plus a constant: what it rises by, the sum of squares within falls by."""
     return float((total**2 / weight[:, None]).sum())
@@ -104,13 +123,14 @@ def _exchange(graph: Graph, region: Integers, min_size: int, tolerance: float) -
     """
     regions, fall = int(region.max()) + 1, 0.0
     halves: dict[int, tuple[float, Integers]] = {}
+    settled: set[tuple[int, int]] = set()
     while True:
         _, weight, total = region_sums(graph, region, regions)
         now = _between(weight, total)
         for each in range(regions):
             if each not in halves:
                 halves[each] = _halve(graph, np.flatnonzero(region == each), min_size, tolerance)
-        better = None
+        better, won = None, 0.0
         for keep, gone, cut in _candidates(graph, region, weight, total, np.array([halves[each][0] for each in range(regions)])):
             trial = region.copy()
             trial[region == gone] = keep
@@ -120,11 +140,14 @@ def _exchange(graph: Graph, region: Integers, min_size: int, tolerance: float) -
             if won > max(tolerance, 0.0):
                 better = trial
                 break
+        if better is None and region.size <= REJOIN:
+            better, won = _halve_a_pair(graph, region, (weight, total), settled, min_size, tolerance)
         if better is None:
             return region, fall
         moved = better != region
         for each in np.unique(np.concatenate([region[moved], better[moved]])):
             halves.pop(int(each), None)
+            settled = {pair for pair in settled if each not in pair}
         region, fall = better, fall + won
 
 
@@ -147,15 +170,39 @@ def _halve(graph: Graph, members: Integers, min_size: int, tolerance: float) -> 
     return best, chosen
 
 
-def _candidates(graph: Graph, region: Integers, weight: Floats, total: Floats, gains: Floats) -> list[tuple[int, int, int]]:
-    """Two regions to merge and one to cut, the most promising first."""
+def _halve_a_pair(
+    graph: Graph, region: Integers, sums: tuple[Floats, Floats], settled: set[tuple[int, int]], min_size: int, tolerance: float
+) -> tuple[Integers | None, float]:
+    """The regions with one neighbouring pair joined and cut anew where that helps, and by how much; pairs tried are `settled`."""
+    a, b, cost = _pairs(graph, region, *sums)
+    for one, other, rise in zip(a.tolist(), b.tolist(), cost.tolist()):
+        if (one, other) in settled:
+            continue
+        settled.add((one, other))
+        members = np.flatnonzero((region == one) | (region == other))
+        gain, part = _halve(graph, members, min_size, tolerance)
+        if gain - rise > tolerance:
+            better = region.copy()
+            better[members] = one
+            better[part] = other
+            return better, gain - rise
+    return None, 0.0
+
+
+def _pairs(graph: Graph, region: Integers, weight: Floats, total: Floats) -> tuple[Integers, Integers, Floats]:
+    """Neighbouring pairs of regions, and the rise of the sum of squares by joining each."""
     start, near, *_ = graph
-    rows = region[np.repeat(np.arange(region.size), np.diff(start))]
-    touch = np.zeros((gains.size, gains.size), dtype=bool)
-    touch[rows, region[near]] = True
+    touch = np.zeros((weight.size, weight.size), dtype=bool)
+    touch[region[np.repeat(np.arange(region.size), np.diff(start))], region[near]] = True
     a, b = np.nonzero(np.triu(touch, 1))
     apart = total[a] / weight[a, None] - total[b] / weight[b, None]
-    rise = (weight[a] * weight[b] / (weight[a] + weight[b]) * (apart**2).sum(axis=1))[:, None] - gains[None, :]
+    return a, b, weight[a] * weight[b] / (weight[a] + weight[b]) * (apart**2).sum(axis=1)
+
+
+def _candidates(graph: Graph, region: Integers, weight: Floats, total: Floats, gains: Floats) -> list[tuple[int, int, int]]:
+    """Two regions to merge and one to cut, the most promising first."""
+    a, b, cost = _pairs(graph, region, weight, total)
+    rise = cost[:, None] - gains[None, :]
     rise[:, gains <= 0] = np.inf
     rise[np.arange(a.size), a] = rise[np.arange(a.size), b] = np.inf
     order = np.argsort(rise, axis=None, kind="stable")[:TRIES]
