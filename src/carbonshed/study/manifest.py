@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -69,14 +70,24 @@ def build_manifest(
         "balance_checks": [row for record in records for row in record["checks"]],
         "warnings": [{"step": record["name"], "message": text} for record in records for text in record["warnings"]],
         "notes": [*(dict(note) for note in spec.notes), *(note for record in records for note in record["notes"])],
-        "terms": {name: term.as_dict() for name, term in registry.terms().items()},
+        "terms": dict(_terms()),
         "is_simulated": spec.study.simulated,
         "is_complete": is_complete,
         "steps": records,
-        "packages": {"python": platform.python_version(), **{name: metadata.version(name) for name in PACKAGES}},
+        "packages": dict(_packages()),
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     return {**manifest, "digest": stable_digest(manifest)}
+
+
+@cache
+def _terms() -> Mapping[str, Any]:
+    return {name: term.as_dict() for name, term in registry.terms().items()}
+
+
+@cache
+def _packages() -> Mapping[str, str]:
+    return {"python": platform.python_version(), **{name: metadata.version(name) for name in PACKAGES}}
 
 
 def stable_digest(manifest: Mapping[str, Any]) -> str:

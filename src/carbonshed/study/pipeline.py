@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
@@ -26,6 +26,7 @@ from carbonshed.study.store import Store, digest, plain
 logger = logging.getLogger(__name__)
 
 Progress = Callable[[float, str], None]
+Made = TypeVar("Made")
 
 
 class StepError(CarbonshedError):
@@ -83,12 +84,41 @@ class Step:
 
 @dataclass
 class Context:
-    """What a step sees: the specification, the inputs (read once, on demand), the tables before it, a progress call."""
+    """What a step sees: the specification, the inputs (read once, on demand), the tables before it, a progress call.
+
+    `keys` are those of the steps, `memory` is shared by scenarios; see `shared`.
+    """
 
     spec: Spec
     input_files: InputFiles
     tables: Mapping[str, pd.DataFrame]
     progress: Progress = lambda fraction, message: None
+    keys: Mapping[str, str] = field(default_factory=dict)
+    memory: dict[str, Any] = field(default_factory=dict)
+
+    def shared(self, name: str, make: Callable[[], Made], *, needs: Sequence[str], of: Any = None) -> Made:
+        """Part of a step that does not depend on all that the step does: made once for scenarios that agree on what it is made from.
+
+        Parameters
+        ----------
+        name : str
+        make : callable
+            Its warnings are said each time. What it returns must not be changed.
+        needs : sequence of str
+            Steps whose tables it reads.
+        of : plain data
+            All else that it depends on.
+        """
+        key = digest({"part": name, "needs": [self.keys.get(step) for step in needs], "of": of})
+        if key not in self.memory:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always", DataWarning)
+                made = make()
+            self.memory[key] = made, [str(w.message) for w in caught if issubclass(w.category, DataWarning)]
+        made, said = self.memory[key]
+        for text in said:
+            warnings.warn(text, DataWarning, stacklevel=2)
+        return made
 
     @cached_property
     def inputs(self) -> Inputs:

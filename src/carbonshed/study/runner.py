@@ -43,7 +43,7 @@ class Job:
     text : str
         Of the ``study.toml`` to leave in the folder.
     memory : dict
-        Outputs of steps by their key, shared by scenarios.
+        Outputs of steps, and shared parts of steps, by their key; one for all scenarios.
     progress : callable
     """
 
@@ -53,7 +53,7 @@ class Job:
     chain: list[Step]
     wanted: list[Step]
     text: str
-    memory: dict[str, StepOutput]
+    memory: dict[str, Any]
     progress: Progress
     parts: dict[str, dict[str, Any]] = field(init=False)
 
@@ -136,7 +136,7 @@ def _run_in(work: Store, job: Job, done: Records, store: Store) -> dict[str, Any
 
 def _run_steps(job: Job, tables: StoredTables, done: Records, store: Store | None) -> None:
     """Run the steps that are not done, each recorded in the manifest when its tables are on the disk."""
-    context = Context(job.spec, job.files, tables)
+    context = Context(job.spec, job.files, tables, keys=job.keys, memory=job.memory)
     for number, step in enumerate(job.wanted):
         if step.name in done:
             tables.know(done[step.name]["tables"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import pandas as pd
@@ -19,6 +19,9 @@ from carbonshed.study.provenance import Finder
 from carbonshed.study.runner import Finish, Job, run_in_memory, run_into
 from carbonshed.study.steps import STEPS
 from carbonshed.study.store import Store
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SHORTCUTS = {
     "carbon_price": "compensation.price",
@@ -37,6 +40,7 @@ SHORTCUTS = {
     "rule": "scale.rule",
 }
 """Short names that `Study.with_` takes beside dotted keys."""
+
 
 def _silent(fraction: float, message: str) -> None:
     """Progress that nobody looks at."""
@@ -111,6 +115,22 @@ class Result:
         """The chosen side of each quantity, with its interval, flags and reason."""
         return self.table("scale_choice")
 
+    def figure(
+        self, name: str, *, lang: str = "en", preset: str = "report", hatch: bool = False, review_number: str | None = None
+    ) -> Figure:
+        """One figure as a matplotlib Figure, of a scenario in memory too; options as in `carbonshed.present.figures.figure`.
+
+        Raises
+        ------
+        InputError
+            If there is no such figure, or the result lacks what it needs: the message names those it can give.
+        """
+        from carbonshed.present.figures import figure
+        from carbonshed.present.folder import ResultFolder
+
+        held = ResultFolder(self.folder) if self.folder else ResultFolder.in_memory(self.tables, self.manifest)
+        return figure(held, name, lang=lang, preset=preset, hatch=hatch, review_number=review_number)
+
     def __repr__(self) -> str:
         where = f" in {self.folder}" if self.folder else ""
         return f"<Result of {self.manifest['study']['name']!r}{where}: {', '.join(self.tables)}>"
@@ -143,7 +163,7 @@ class Study:
     ):
         self.spec, self.base = spec, base
         self._finder = finder or Finder(base)
-        self._memory: dict[str, StepOutput] = {} if memory is None else memory
+        self._memory: dict[str, Any] = {} if memory is None else memory
         self._is_scenario = is_scenario
         self._files: InputFiles | None = None
 
