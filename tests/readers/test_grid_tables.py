@@ -401,3 +401,16 @@ def test_the_example_of_the_documentation(tmp_path: Path, monkeypatch: pytest.Mo
     assert names["five"].dims == ("year", "unit_id", "land_class")
     assert set(names["table"]["scale_km"]) == {1.0, 2.0, 3.0, 5.0}
     assert float(names["five"].attrs["placement_error_px"]) < 0.01
+
+
+def test_modis_land_cover_of_china(shared: Path) -> None:
+    """Real pixels of 5 km in degrees onto cells of 20 to 90 km: as polygons give them, and the same total."""
+    path = shared / "data/landcover-mcd12c1-2019/mcd12c1_2019_igbp_china_0p05deg.tif"
+    result = tabulate_grids({2019: path}, sides_km=[20, 45, 90], legend="mcd12c1")
+    totals = [km2.sum() + nodata.sum() for km2, nodata in zip(result.km2, result.nodata_km2, strict=True)]
+    assert totals == pytest.approx(totals[:1] * 3, rel=1e-9)
+    with pytest.warns(cs.checks.DataWarning, match="outside it"):
+        expected = tabulate_land_area({2019: path}, result.grid(90), legend="mcd12c1")
+    found = result.land_area(90)
+    assert found.sum(("year", "unit_id")).values == pytest.approx(expected.sum(("year", "unit_id")).values, rel=2e-3)
+    assert np.abs(found - expected).max().item() < 60  # some shares of pixels of 25 km2 on a border of 360 km
