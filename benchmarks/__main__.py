@@ -50,19 +50,24 @@ def seconds(value: float | None) -> str:
     return f"{value:.0f} s" if value >= 100 else f"{value:.3g} s" if value >= 1 else f"{value * 1000:.3g} ms"
 
 
+def _processor(value: float | None) -> str:
+    """Processor time in brackets; nothing where the work was done by other processes."""
+    return f" ({seconds(value)})" if value is not None and value > 1e-3 else ""
+
+
 def table(records: list[dict[str, Any]]) -> str:
     """The rows as a Markdown table."""
     head = ["work", "size", "ours", "peer", "peer takes", "ratio", "goal", "met", "memory", "results"]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for r in records:
-        peer_s = seconds(r["peer_s"]) + (" (quoted)" if r["peer_quoted"] else "")
+        peer_s = seconds(r["peer_s"]) + (" (quoted)" if r["peer_quoted"] else _processor(r.get("peer_processor_s")))
         ratio = "-" if r["ratio"] is None else f"{r['ratio']:.0f}x" if r["ratio"] >= 10 else f"{r['ratio']:.2g}x"
         met = {True: "yes", False: "**no**", None: "-"}[r["met"]]
         words = r["equality"] + (f"; {r['note']}" if r["note"] else "")
         cells = [
             r["work"],
             r["size"],
-            seconds(r["ours_s"]),
+            seconds(r["ours_s"]) + _processor(r.get("ours_processor_s")),
             r["peer"],
             peer_s,
             ratio,
