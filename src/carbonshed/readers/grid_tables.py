@@ -88,7 +88,10 @@ def tabulate_grids(
         target = _target(layers, crs)
         boxes = [_bounds(layer, target) for layer in layers]
         grids = _grids(sides_km, origins, _around(boxes), target)
-        tables = [_tabulate(layer, grids, target, known, rule, threads, _part(progress, k, len(layers))) for k, layer in enumerate(layers)]
+        tables = [
+            _tabulate(layer, grids, target, known, rule, threads, progress and _part(progress, k, len(layers)))
+            for k, layer in enumerate(layers)
+        ]
     columns = range(len(grids))
     return GridLandArea(
         grids=grids,

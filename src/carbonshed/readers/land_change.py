@@ -16,19 +16,10 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from carbonshed.checks import InputError, choose, examples, refuse, warn
-from carbonshed.readers.land_cover import (
-    PIXELS_AT_ONCE,
-    Bands,
-    Layer,
-    Progress,
-    _areas,
-    _nodata_tag,
-    _open,
-    _outside_share,
-    _rule,
-)
+from carbonshed.readers.land_cover import Progress, _areas, _outside_share, _rule
+from carbonshed.readers.land_cover_layers import Bands, Layer, nodata_tag, open_land_cover
 from carbonshed.readers.legend import Legend, read_legend
-from carbonshed.readers.rasters import checked_units, geobox, pixel_polygons, raster_crs, read_pixels, window_of
+from carbonshed.readers.rasters import PIXELS_AT_ONCE, checked_units, geobox, pixel_polygons, raster_crs, read_pixels, window_of
 from carbonshed.spatial.crs import FloatArray, pixel_areas
 from carbonshed.spatial.grid import Grid
 from carbonshed.spatial.land_area import Coverage, Strip, _slots, tabulate_blocks
@@ -102,7 +93,7 @@ def tabulate_land_change(
     years = sorted({year for pair in compared for year in pair})
     given = {int(year): Path(path) for year, path in rasters.items()}
     with ExitStack() as stack:
-        layers = _open(stack, {year: given[year] for year in years}, years, bands, known)
+        layers = open_land_cover(stack, {year: given[year] for year in years}, years, bands, known)
         _check_one_grid(layers)
         first = layers[0]
         if units is None:
@@ -242,7 +233,7 @@ def _pair_codes(n: int) -> Codes:
 def _known_slots(layer: Layer, window: Any, legend: Legend, strange: dict[str, set[int]]) -> Codes:
     """Position of each pixel's code in the legend, then nodata, then unknown; unknown codes are noted."""
     block = cast(NDArray[np.integer[Any]], read_pixels(layer.dataset, layer.band, window=window))
-    nodata = [*legend.nodata, *([tag] if (tag := _nodata_tag(layer)) is not None else [])]
+    nodata = [*legend.nodata, *([tag] if (tag := nodata_tag(layer)) is not None else [])]
     known = np.asarray(legend.codes, dtype=np.int64)
     slots = _slots(block, known, nodata)
     unknown = slots == len(known) + 1

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,50 +14,30 @@ import geopandas as gpd
 import numpy as np
 import shapely
 import xarray as xr
-from numpy.typing import NDArray
 from rasterio.windows import Window
 
-from carbonshed.checks import InputError, Problem, choose, examples, refuse, warn
+from carbonshed.checks import InputError, choose, refuse, warn
+from carbonshed.readers.land_cover_layers import Bands, Layer, nodata_tag, open_land_cover
 from carbonshed.readers.legend import Legend, read_legend
 from carbonshed.readers.rasters import (
     Handles,
     checked_units,
-    described_bands,
-    geobox,
-    open_file,
     pixel_polygons,
     raster_crs,
-    read_pixels,
     strip_rows,
+    window_of,
 )
+from carbonshed.readers.row_tasks import RowTask, row_tasks, tabulate_rows
 from carbonshed.spatial.crs import M2_PER_KM2, FloatArray, as_crs, auto_crs, mover, pixel_areas, require_equal_area
 from carbonshed.spatial.grid import Grid
-from carbonshed.spatial.land_area import Coverage, Strip, Tabulation, choose_coverage, clipped_areas, tabulate_blocks
+from carbonshed.spatial.in_order import in_order
+from carbonshed.spatial.land_area import Coverage, StripTable, Tabulation, Zones, ZoneTotals, choose_coverage, clipped_areas
 from carbonshed.spatial.project import Geometries, project
 
 Progress = Callable[[float, str], None]
-Bands = str | Mapping[int, int] | None
-
-PIXELS_AT_ONCE = 8_000_000
-"""Pixels of a strip: what is held of a raster at one time."""
 
 COVERED = 1e-6
 """Share of the units that may lie outside the raster unsaid."""
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One year of land cover: a band of an open raster."""
-
-    year: int
-    path: Path
-    dataset: Any
-    band: int
-
-    @property
-    def geobox(self) -> tuple[str, tuple[float, ...], tuple[int, int]]:
-        """CRS, transform and shape: layers that agree in them share one pass over the polygons."""
-        return geobox(self.dataset)
 
 
 def land_cover_paths(template: str | Path, years: Iterable[int]) -> dict[int, Path]:
@@ -79,6 +61,7 @@ def tabulate_land_area(
     options: Mapping[str, str] | None = None,
     split_shrub: bool = False,
     progress: Progress | None = None,
+    threads: int | None = None,
 ) -> xr.DataArray:
     """Area of each land class in each unit and year, from categorical rasters in any CRS.
 
@@ -101,6 +84,8 @@ def tabulate_land_area(
         Policies of the legend, see `read_legend`.
     progress : callable, optional
         progress(fraction, message).
+    threads : int, optional
+        That decode and count, see `carbonshed.spatial.in_order.in_order`; the result is the same bytes for any number.
 
     Returns
     -------
@@ -120,49 +105,136 @@ def tabulate_land_area(
     Polygons are projected into pixel space with their edges split; the raster is never warped. Pixel areas are geodesic for rasters
     in degrees, constant for equal-area ones, and corrected by the areal scale for others (Snyder 1987).
     """
+    plan = plan_land_area(rasters, units, legend=legend, coverage=coverage, bands=bands, options=options, split_shrub=split_shrub)
+    with Handles() as handles:
+        tables = in_order(partial(tabulate_rows, handles=handles), plan.tasks(), threads=threads)
+        return plan.finish(chain.from_iterable(tables), progress=progress)
+
+
+def plan_land_area(
+    rasters: Mapping[int, str | Path],
+    units: gpd.GeoDataFrame | Grid,
+    *,
+    legend: str | Path | Mapping[Any, Any] | Legend = "clcd",
+    coverage: str = "auto",
+    bands: Bands = None,
+    options: Mapping[str, str] | None = None,
+    split_shrub: bool = False,
+) -> LandAreaPlan:
+    """The work of `tabulate_land_area` as tasks that can be done anywhere, with its parameters, refusals and result.
+
+    ::
+
+        plan = plan_land_area(rasters, units)
+        parts = client.map(tabulate_rows, list(plan.tasks(strips_at_once=8)))    # Dask, or any pool: tasks and tables pickle
+        tables = parts reduced with join_tables, in any tree and any order
+        area = plan.finish(tables)                                               # the same bytes as tabulate_land_area
+
+    A task that is done twice gives the same table; `finish` refuses a strip that is missing or stands twice.
+    """
     known = read_legend(legend, options=options, split_shrub=split_shrub)
     choose(coverage, ("auto", "centre", "exact"), where="coverage")
     frame = units.to_frame() if isinstance(units, Grid) else checked_units(units)
     shapes = np.asarray(frame.geometry.array, dtype=object)
     is_grid = isinstance(units, Grid)
-    area_km2 = _areas(frame)
     years = sorted(int(year) for year in rasters)
     by_path = {int(year): Path(path) for year, path in rasters.items()}
-    values = np.zeros((len(years), len(frame), len(known.land_classes)))
-    nodata_km2 = np.zeros((len(years), len(frame)))
     with ExitStack() as stack:
-        layers = _open(stack, by_path, years, bands, known)
-        groups = _groups(layers)
+        groups = _groups(open_land_cover(stack, by_path, years, bands, known))
         placed = [pixel_polygons(group[0].dataset, shapes, frame.crs) for group in groups]
         rule = _rule(coverage, is_grid or "cell_id" in frame.columns, placed)
-        for g, (group, polygons) in enumerate(zip(groups, placed, strict=True)):
-            outside = _outside_share(group[0], polygons, is_grid)
-            table = _tabulate(group, polygons, known, rule, _part(progress, g, len(groups)))
-            _check_levels(known, table, group)
-            for k, layer in enumerate(group):
-                row = years.index(layer.year)
-                values[row] = table.km2[k, :, :-1] @ known.matrix()
-                nodata_km2[row] = table.km2[k, :, -1] + outside * area_km2
+        passes = [_planned(group, polygons, known, rule, is_grid) for group, polygons in zip(groups, placed, strict=True)]
+    return LandAreaPlan(passes, frame, _areas(frame), years, known, rule)
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One pass over the window of the rasters of one geobox that holds the units."""
+
+    layers: list[Layer]
+    polygons: Geometries
+    zones: Zones
+    outside: FloatArray
+    left: int
+    top: int
+    shape: tuple[int, int]
+    strips: list[tuple[int, int]]
+
+    @property
+    def where(self) -> str:
+        """What messages call the rasters."""
+        return ", ".join(dict.fromkeys(layer.path.name for layer in self.layers))
+
+
+@dataclass(frozen=True)
+class LandAreaPlan:
+    """Passes over rasters, planned but not done: `tasks`, and `finish` for the tables that come of them."""
+
+    passes: list[Pass]
+    frame: gpd.GeoDataFrame
+    area_km2: FloatArray
+    years: list[int]
+    legend: Legend
+    rule: Coverage
+
+    def tasks(self, *, strips_at_once: int = 1) -> Iterator[RowTask]:
+        """All tasks in order, each of at most so many strips of some million pixels in all years of one geobox."""
+        for g, each in enumerate(self.passes):
+            files = [(layer.path, layer.band) for layer in each.layers]
+            yield from row_tasks(
+                each.zones, files, group=g, left=each.left, top=each.top, strips=each.strips, strips_at_once=strips_at_once
+            )
+
+    def finish(self, tables: Iterable[StripTable], *, progress: Progress | None = None) -> xr.DataArray:
+        """The cube ``land_area[year, unit_id, land_class]`` from the tables of all strips, in order (see `join_tables`).
+
+        Raises
+        ------
+        InputError
+            As `tabulate_land_area`.
+        ConservationError
+            If strips are missing, stand twice, or are out of order.
+        """
+        shape = len(self.frame), len(self.legend.codes) + 2
+        totals = [ZoneTotals(len(each.layers), *shape, self.rule) for each in self.passes]
+        for table in tables:
+            total, each = totals[table.group], self.passes[table.group]
+            total.add(table)
+            if progress is not None:
+                done = (table.group + total.rows / each.shape[0]) / len(self.passes)
+                progress(done, f"{each.where}: {total.rows} of {each.shape[0]} rows")
+        values = np.zeros((len(self.years), len(self.frame), len(self.legend.land_classes)))
+        nodata_km2 = np.zeros((len(self.years), len(self.frame)))
+        for each, total in zip(self.passes, totals, strict=True):
+            found = total.tabulation(each.polygons, each.zones.codes, shape=each.shape, where=each.where)
+            _check_levels(self.legend, found, each.layers)
+            for k, layer in enumerate(each.layers):
+                row = self.years.index(layer.year)
+                values[row] = found.km2[k, :, :-1] @ self.legend.matrix()
+                nodata_km2[row] = found.km2[k, :, -1] + each.outside * self.area_km2
                 if not values[row].any():
                     raise _refuse_empty(layer)
-    coords = {
-        "year": years,
-        "unit_id": frame.index.to_numpy(dtype=object),
-        "land_class": list(known.land_classes),
-        "area_km2": ("unit_id", area_km2),
-        "nodata_km2": (("year", "unit_id"), nodata_km2),
-    }
-    attrs = {
-        "units": "km2",
-        "coverage": rule,
-        "legend": known.product,
-        "legend_options": "; ".join(f"{name} = {value}" for name, value in known.options.items()),
-        "legend_unverified": ", ".join(str(code) for code in known.unverified),
-        "licence": known.licence,
-        "citation": known.citation,
-        "crs": frame.crs.to_string(),
-    }
-    return xr.DataArray(values, dims=("year", "unit_id", "land_class"), coords=coords, name="land_area", attrs=attrs)
+        return self._cube(values, nodata_km2)
+
+    def _cube(self, values: FloatArray, nodata_km2: FloatArray) -> xr.DataArray:
+        coords = {
+            "year": self.years,
+            "unit_id": self.frame.index.to_numpy(dtype=object),
+            "land_class": list(self.legend.land_classes),
+            "area_km2": ("unit_id", self.area_km2),
+            "nodata_km2": (("year", "unit_id"), nodata_km2),
+        }
+        attrs = {
+            "units": "km2",
+            "coverage": self.rule,
+            "legend": self.legend.product,
+            "legend_options": "; ".join(f"{name} = {value}" for name, value in self.legend.options.items()),
+            "legend_unverified": ", ".join(str(code) for code in self.legend.unverified),
+            "licence": self.legend.licence,
+            "citation": self.legend.citation,
+            "crs": self.frame.crs.to_string(),
+        }
+        return xr.DataArray(values, dims=("year", "unit_id", "land_class"), coords=coords, name="land_area", attrs=attrs)
 
 
 def _areas(frame: gpd.GeoDataFrame) -> FloatArray:
@@ -176,87 +248,6 @@ def _areas(frame: gpd.GeoDataFrame) -> FloatArray:
         assert move is not None
         shapes = project(shapes, move, tolerance=0.01, where="units")
     return np.asarray(shapely.area(shapes) / M2_PER_KM2, dtype=np.float64)
-
-
-def _open(stack: ExitStack, paths: Mapping[int, Path], years: Sequence[int], bands: Bands, legend: Legend) -> list[Layer]:
-    """Open each file once and find the band of each year; all problems of all files are said together."""
-    problems: list[Problem] = []
-    missing = sorted({str(path) for path in paths.values() if not path.is_file()})
-    if missing or not paths:
-        raise refuse(
-            "no_file", expected="a raster for each year", got=f"nothing at {examples(missing)}", where="land_cover", fix="Check the paths."
-        )
-    datasets = {}
-    for path in dict.fromkeys(paths.values()):
-        try:
-            datasets[path] = open_file(stack, path)
-        except InputError as error:
-            problems += error.problems
-    shared = len(datasets) < len(paths)
-    layers = []
-    for year in years:
-        dataset = datasets.get(paths[year])
-        if dataset is None:
-            continue
-        band = _band(dataset, paths[year], year, bands, shared, problems)
-        if band:
-            layer = Layer(year, paths[year], dataset, band)
-            problems += _layer_problems(layer, legend)
-            layers.append(layer)
-    if problems:
-        raise InputError(list(dict.fromkeys(problems)))
-    return layers
-
-
-def _band(dataset: Any, path: Path, year: int, bands: Bands, shared: bool, problems: list[Problem]) -> int:
-    """Number of the band of a year, 0 where it is missing."""
-    where = str(path)
-    if bands is None:
-        if shared and dataset.count > 1:
-            fix = 'Give bands = "by_description" or {year: band}.'
-            problems.append(Problem("which_band", "to know which band is which year", f"{dataset.count} bands", where, fix))
-            return 0
-        return 1
-    if isinstance(bands, str):
-        choose(bands, ("by_description",), where="bands")
-        found = described_bands(dataset, year)
-        if len(found) != 1:
-            got = f"{len(found)} such bands among {examples((d or 'no description' for d in dataset.descriptions), 8)}"
-            problems.append(
-                Problem("no_band", f"one band whose description is {year}", got, where, "Correct the years, or give {year: band}.")
-            )
-            return 0
-        return found[0]
-    by_year = {int(key): int(value) for key, value in bands.items()}
-    band = by_year.get(year, 0)
-    if not 1 <= band <= dataset.count:
-        got = f"{band}" if band else "no band given"
-        problems.append(Problem("no_band", f"a band from 1 to {dataset.count} for {year}", got, where, "Correct bands."))
-        return 0
-    return band
-
-
-def _layer_problems(layer: Layer, legend: Legend) -> list[Problem]:
-    dataset, where, problems = layer.dataset, str(layer.path), []
-    if dataset.crs is None:
-        fix = "Write it into the file (gdal_edit -a_srs); it is not guessed."
-        problems.append(Problem("no_crs", "a raster with a CRS", "none", where, fix))
-    if not np.issubdtype(np.dtype(dataset.dtypes[layer.band - 1]), np.integer):
-        got = dataset.dtypes[layer.band - 1]
-        problems.append(
-            Problem("not_integer", "whole numbers (class codes)", got, where, "Convert it to an integer type, or give the raster of codes.")
-        )
-    tag = _nodata_tag(layer)
-    if tag is not None and tag in legend.codes:
-        fix = "Correct the nodata tag of the file (gdal_edit -unsetnodata), or map the code to nodata in the legend."
-        got = f"{tag}, which the legend {legend.product} calls a class"
-        problems.append(Problem("nodata_is_class", "a nodata value that is no class", got, where, fix))
-    return problems
-
-
-def _nodata_tag(layer: Layer) -> int | None:
-    value = layer.dataset.nodatavals[layer.band - 1]
-    return int(value) if value is not None and np.isfinite(value) and value == int(value) else None
 
 
 def _groups(layers: list[Layer]) -> list[list[Layer]]:
@@ -292,47 +283,21 @@ def _outside_share(layer: Layer, polygons: Geometries, is_grid: bool) -> FloatAr
     )
 
 
-def _tabulate(group: list[Layer], polygons: Geometries, legend: Legend, rule: Coverage, progress: Progress | None) -> Tabulation:
-    """One pass over the window of the rasters of one geobox that holds the units."""
+def _planned(group: list[Layer], polygons: Geometries, legend: Legend, rule: Coverage, is_grid: bool) -> Pass:
+    """The window of the rasters of one geobox that holds the units, and the units in its pixels."""
+    outside = _outside_share(group[0], polygons, is_grid)
     first = group[0].dataset
     a, b, c, d, e, f = tuple(first.transform)[:6]
-    bounds = shapely.total_bounds(polygons)
-    left, top = (max(int(np.floor(v)), 0) for v in bounds[:2])
-    right, bottom = (min(int(np.ceil(v)), n) for v, n in zip(bounds[2:], (first.width, first.height), strict=True))
+    found = window_of(polygons, first.shape)
+    assert found is not None  # `_outside_share` has refused units that miss the raster
+    top, bottom, left, right = found
     shape = bottom - top, right - left
-    moved = shapely.transform(polygons, lambda points: points - np.array([left, top]))
-    nodata = [[*legend.nodata, *([tag] if (tag := _nodata_tag(layer)) is not None else [])] for layer in group]
-    areas = pixel_areas(raster_crs(group[0].dataset), (a, b, a * left + b * top + c, d, e, d * left + e * top + f), shape)
-    with Handles() as handles:
-        return tabulate_blocks(
-            _strips(handles, group, left, top, shape),
-            moved,
-            shape=shape,
-            codes=legend.codes,
-            nodata=nodata,
-            areas=areas,
-            coverage=rule,
-            where=", ".join(dict.fromkeys(layer.path.name for layer in group)),
-            progress=progress,
-        )
-
-
-def _strips(handles: Handles, group: list[Layer], left: int, top: int, shape: tuple[int, int]) -> Iterator[Strip]:
-    """Strips of the window, each layer read when it is asked for, by a handle of the thread that asks."""
-    window = Window(left, top, shape[1], shape[0])
-    for begin, end in strip_rows(group[0].dataset, window):
-        yield begin - top, _layers(handles, group, Window(left, begin, shape[1], end - begin))
-
-
-def _layers(handles: Handles, group: list[Layer], window: Any) -> Iterator[NDArray[np.integer[Any]]]:
-    for layer in group:
-        yield cast(NDArray[np.integer[Any]], read_pixels(handles(layer.path), layer.band, window=window))
-
-
-def _part(progress: Progress | None, k: int, n: int) -> Progress | None:
-    if progress is None:
-        return None
-    return lambda fraction, message: progress((k + fraction) / n, message)
+    moved: Geometries = shapely.transform(polygons, lambda points: points - np.array([left, top]))
+    nodata = [[*legend.nodata, *([tag] if (tag := nodata_tag(layer)) is not None else [])] for layer in group]
+    areas = pixel_areas(raster_crs(first), (a, b, a * left + b * top + c, d, e, d * left + e * top + f), shape)
+    zones = Zones.of(moved, width=shape[1], codes=legend.codes, nodata=nodata, areas=areas, coverage=rule)
+    lines = strip_rows(first, Window(left, top, shape[1], shape[0]))
+    return Pass(group, moved, zones, outside, left, top, shape, [(begin - top, end - top) for begin, end in lines])
 
 
 def _check_levels(legend: Legend, table: Tabulation, group: list[Layer]) -> None:

@@ -9,6 +9,7 @@ miss the area of the ground by 0.1 % or more.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import shapely
@@ -229,7 +230,7 @@ def pixel_areas(crs: CRS, transform: tuple[float, ...], shape: tuple[int, int]) 
             )
         unit = np.degrees(crs.axis_info[0].unit_conversion_factor)
         areas = row_areas((f + e * np.arange(n_rows + 1)) * unit, a * unit, crs=crs)[:, None]
-        return lambda top, bottom: areas[top:bottom]
+        return _RowAreas(areas)
     # true_area counts in square CRS units, so its result is m2 whatever the CRS's own length unit
     size = abs(a * e - b * d) / M2_PER_KM2
     row = np.linspace(0, n_rows, min(LATTICE, max(n_rows + 1, 4)))
@@ -246,11 +247,29 @@ def pixel_areas(crs: CRS, transform: tuple[float, ...], shape: tuple[int, int]) 
         )
     metres = _metres_per_unit(crs) ** 2
     if np.abs(scale / metres - 1).max() <= EQUAL_AREA_TOLERANCE:
-        constant = np.full((n_rows, 1), size * metres)
-        return lambda top, bottom: constant[top:bottom]
-    spline = RectBivariateSpline(row, column, scale * size)
-    centres = np.arange(n_columns) + 0.5
-    return lambda top, bottom: np.asarray(spline(np.arange(top, bottom) + 0.5, centres), dtype=np.float64)
+        return _RowAreas(np.full((n_rows, 1), size * metres))
+    return _LatticeAreas(RectBivariateSpline(row, column, scale * size), np.arange(0.5, n_columns))
+
+
+@dataclass(frozen=True)
+class _RowAreas:
+    """Pixel areas that depend on the row alone; a class, so that it can be sent to another process."""
+
+    areas: FloatArray
+
+    def __call__(self, top: int, bottom: int) -> FloatArray:
+        return self.areas[top:bottom]
+
+
+@dataclass(frozen=True)
+class _LatticeAreas:
+    """Pixel areas interpolated on a lattice."""
+
+    spline: RectBivariateSpline
+    columns: FloatArray
+
+    def __call__(self, top: int, bottom: int) -> FloatArray:
+        return np.asarray(self.spline(np.arange(top, bottom) + 0.5, self.columns), dtype=np.float64)
 
 
 Move = Callable[[FloatArray], FloatArray]

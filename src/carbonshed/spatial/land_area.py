@@ -7,7 +7,7 @@ strip and the table. Nodata is a class of its own, so that classes + nodata + ou
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from carbonshed.checks import check_conserved, choose, examples, refuse, warn
 from carbonshed.numerics.packed_counts import look_up
-from carbonshed.numerics.scanline import Edges, Spans, centre_spans, directed_edges, exact_spans
+from carbonshed.numerics.scanline import Edges, Spans, centre_spans, directed_edges, edges_between, exact_spans
 from carbonshed.numerics.span_sums import add_spans, class_counts
 from carbonshed.spatial.crs import FloatArray, PixelAreas
 from carbonshed.spatial.in_order import in_order
@@ -69,23 +69,25 @@ class StripTable:
 
     Parameters
     ----------
-    top, rows : int
-        First row of the strip and number of its rows.
+    group, top, rows : int
+        Geobox of the raster, first row of the strip and number of its rows.
     zones : array (zones of the strip,)
         Their positions among all, rising.
     km2, pixels : arrays (layers, zones of the strip, slots)
-        Area and covered pixels of each code, then of nodata, then of unknown codes.
-    whole : array (layers, slots)
-        Pixels of the strip, in zones or not.
+        Area and pixels of each code, then of nodata, then of unknown codes; pixels under the rule ``centre`` only, else without zones.
+    inside, whole : arrays (layers, slots)
+        Covered pixels, and pixels of the strip in zones or not.
     unknown : dict
         Pixels in zones of each unknown code.
     """
 
+    group: int
     top: int
     rows: int
     zones: NDArray[np.int32]
     km2: FloatArray
     pixels: FloatArray
+    inside: FloatArray
     whole: FloatArray
     unknown: dict[int, float]
 
@@ -139,7 +141,13 @@ class Zones:
             pixels.append(counts)
             whole.append(_by_column(class_counts(classes, columns.size)[None], columns, n_slots)[0])
         assert spans is not None  # there is a layer
-        return StripTable(top, n_rows, spans.zones, np.array(km2), np.array(pixels), np.array(whole), unknown)
+        every = np.array(pixels)
+        kept = every if self.coverage == "centre" else every[:, :0]
+        return StripTable(0, top, n_rows, spans.zones, np.array(km2), kept.copy(), every.sum(axis=1), np.array(whole), unknown)
+
+    def between(self, top: int, bottom: int) -> Zones:
+        """The same for strips of these rows alone: edges that do not reach them are left out."""
+        return replace(self, edges=edges_between(self.edges, top, bottom))
 
     def _classes(self, block: Block, nodata: Sequence[int]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         """Bytes to count, and the column of the table each of them stands for: the codes as they are where all are small."""
@@ -161,12 +169,13 @@ class ZoneTotals:
         self._unknown: dict[int, float] = {}
 
     def add(self, table: StripTable) -> None:
-        """Add what one strip holds."""
+        """Add what one strip holds; it must begin where the last one ended."""
+        check_conserved(float(self.rows), float(table.top), what="rows before the next strip", tolerance=0.0)
         self.rows += table.rows
         self._km2[:, table.zones] += table.km2
         if self._pixels.size:
             self._pixels[:, table.zones] += table.pixels
-        self._inside += table.pixels.sum(axis=1)
+        self._inside += table.inside
         self._whole += table.whole
         for code, pixels in table.unknown.items():
             self._unknown[code] = self._unknown.get(code, 0.0) + pixels
