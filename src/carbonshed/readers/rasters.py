@@ -46,6 +46,7 @@ DECODED_BYTES = 64 * 2**20
 
 PIXELS_PER_BYTE = 100_000
 MAX_TILE = 2**28
+MAX_BANDS = 5_000
 """A GeoTIFF packs at most about 20,000 pixels in a byte; what says it holds more than this is damaged, and would be read for hours."""
 
 DAMAGED = "The file is damaged: get it again."
@@ -127,8 +128,8 @@ def check_size(dataset: Any, path: Path) -> None:
     """
     pixels, tile = int(dataset.width) * int(dataset.height), int(np.prod(dataset.block_shapes[0]))
     held = path.stat().st_size * PIXELS_PER_BYTE if dataset.driver == "GTiff" else pixels
-    if pixels > max(held, PIXELS_AT_ONCE) or tile > MAX_TILE:
-        got = f"{dataset.width:,} x {dataset.height:,} pixels in tiles of {tile:,} from {path.stat().st_size:,} bytes"
+    if pixels > max(held, PIXELS_AT_ONCE) or tile > MAX_TILE or dataset.count > MAX_BANDS:
+        got = f"{dataset.width:,} x {dataset.height:,} pixels, {dataset.count:,} bands, in tiles of {tile:,} from {path.stat().st_size:,} bytes"
         raise refuse("raster_size", expected="as many pixels as its bytes can hold", got=got, where=str(path), fix=DAMAGED)
     numbers = np.array(tuple(dataset.transform)[:6])
     if not np.isfinite(numbers).all() or not abs(dataset.transform.determinant) > 0:

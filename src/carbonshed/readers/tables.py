@@ -25,6 +25,9 @@ CARBON_WORDS = re.compile(r"carbon|co2|emission|碳|排放", re.IGNORECASE)
 STOCK_WORDS = re.compile(r"stock|storage|储|存量|碳库", re.IGNORECASE)
 """With a word of carbon these name a stock, which is no yearly flow."""
 
+MAX_HINTS = 20
+"""Unknown columns for which the nearest term is looked for."""
+
 NOTHING: Mapping[str, str] = MappingProxyType({})
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
 
@@ -229,7 +232,7 @@ def _raw_problems(
 
 
 def _header_problems(raw: pd.DataFrame, columns: dict[str, tuple[str, float | None]], id: str, year: str, where: str) -> list[Problem]:
-    problems = []
+    problems, unknown = [], 0
     names = pd.Series([name for name, _ in columns.values()])
     for name in names[names.duplicated()].unique():
         headers = ", ".join(header for header, (each, _) in columns.items() if each == name)
@@ -238,7 +241,10 @@ def _header_problems(raw: pd.DataFrame, columns: dict[str, tuple[str, float | No
     for header in raw.columns:
         if header in columns or header in (id, year, "unit_id", "year"):
             continue
-        near = next((name for name in known if len(header) > 2 and name.startswith(header)), None) or nearest(header, known)
+        unknown += 1
+        near = None
+        if unknown <= MAX_HINTS:  # a comparison with all terms takes some milliseconds
+            near = next((name for name in known if len(header) > 2 and name.startswith(header)), None) or nearest(header, known)
         first = re.sub(r" \(\d+\)$", "", header)
         if first != header and (first in columns or first in (id, year)):
             problems.append(Problem("same_term_twice", f"one column {first}", "two or more", where, "Keep one of them."))

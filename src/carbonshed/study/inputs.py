@@ -30,8 +30,8 @@ from carbonshed.spatial.grid import Grid
 from carbonshed.spatial.overlay import overlay
 from carbonshed.study.base_year import onto_base_year
 from carbonshed.study.config import Spec
-from carbonshed.study.provenance import Finder, file_state
 from carbonshed.study.policy_inputs import planner_tables
+from carbonshed.study.provenance import Finder, file_state
 from carbonshed.study.raster_inputs import raster_problems, raster_roles
 from carbonshed.study.settings import settings_problems
 from carbonshed.study.total_inputs import read_emissions, read_long, read_totals, warn_all
@@ -241,7 +241,9 @@ def gather_inputs(spec: Spec, files: InputFiles) -> tuple[Inputs, list[Problem]]
         found = raster_problems(spec, files.rasters, units)
         problems += [p for p in found if p.severity == "error"]
         warn_all(found)
-    problems += settings_problems(spec, counties, *files.paths.get("coefficients", []))
+    own = files.paths.get("coefficients", [])
+    found = settings_problems(spec, counties, *own)
+    problems += [p.within(own[0].name) if own and p.where.startswith("coefficients ") else p for p in found]
     problems += _proxy_problems(spec)
     _attempt(problems, planner_tables, files.paths, None if counties is None else counties.index)
     if "flow_cost" in files.paths:

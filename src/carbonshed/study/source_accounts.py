@@ -62,7 +62,8 @@ def _totals(context: Context, section: EmissionsSection, pieces: pd.DataFrame, r
         return statistical_totals(context.inputs, pieces, table, section.level, "emissions")
     known = pieces[["year", "county_id"]].assign(carbon_source=rasters["emissions"].to_numpy())
     sums = known.groupby(["year", "county_id"])["carbon_source"].sum(min_count=1).reset_index("year").rename_axis("unit_id")
-    check_emission_density(sums["carbon_source"], context.inputs.land_units["area_km2"], where="[emissions] path")
+    names = examples(dict.fromkeys(path.name for path in context.input_files.paths["emissions"]))
+    check_emission_density(sums["carbon_source"], context.inputs.land_units["area_km2"], where=f"[emissions] path, {names}")
     return county_totals(pieces, sums)
 
 
