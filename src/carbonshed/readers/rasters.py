@@ -129,7 +129,8 @@ def check_size(dataset: Any, path: Path) -> None:
     pixels, tile = int(dataset.width) * int(dataset.height), int(np.prod(dataset.block_shapes[0]))
     held = path.stat().st_size * PIXELS_PER_BYTE if dataset.driver == "GTiff" else pixels
     if pixels > max(held, PIXELS_AT_ONCE) or tile > MAX_TILE or dataset.count > MAX_BANDS:
-        got = f"{dataset.width:,} x {dataset.height:,} pixels, {dataset.count:,} bands, in tiles of {tile:,} from {path.stat().st_size:,} bytes"
+        got = f"{dataset.width:,} x {dataset.height:,} pixels, {dataset.count:,} bands"
+        got += f", in tiles of {tile:,} from {path.stat().st_size:,} bytes"
         raise refuse("raster_size", expected="as many pixels as its bytes can hold", got=got, where=str(path), fix=DAMAGED)
     numbers = np.array(tuple(dataset.transform)[:6])
     if not np.isfinite(numbers).all() or not abs(dataset.transform.determinant) > 0:
