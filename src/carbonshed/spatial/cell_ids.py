@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from carbonshed.checks import refuse
@@ -67,11 +68,11 @@ def coarse_ids(ids: Iterable[str], k: int, *, shift: tuple[int, int] = (0, 0)) -
 
 def read_cell_ids(ids: Iterable[str]) -> tuple[float, tuple[float, float], IntArray, IntArray]:
     """Side and origin in m, rows and columns of the ids of one grid."""
-    texts = [str(text) for text in ids]
+    place, texts = pd.factorize(np.fromiter(ids, dtype=object), use_na_sentinel=False)  # each text is read once: ids repeat over years
     pattern = re.compile(CELL_ID)
-    matches = [pattern.fullmatch(text) for text in texts]
+    matches = [pattern.fullmatch(str(text)) for text in texts]
     bad = [text for text, match in zip(texts, matches, strict=True) if match is None]
-    if bad or not texts:
+    if bad or not len(texts):
         got = repr(bad[0]) if bad else "no id at all"
         raise refuse(
             "bad_cell_id", expected="ids such as g18:R012C007", got=got, where="unit_id", fix="Use the ids that Grid.unit_ids gives."
@@ -86,7 +87,7 @@ def read_cell_ids(ids: Iterable[str]) -> tuple[float, tuple[float, float], IntAr
     side, east, north = (float(found[0][name] or 0) * unit for name in ("side", "east", "north"))
     rows = np.array([int(match["row"]) for match in found], dtype=np.int64)
     cols = np.array([int(match["col"]) for match in found], dtype=np.int64)
-    return side, (east, north), rows, cols
+    return side, (east, north), rows[place], cols[place]
 
 
 def cell_prefix(side_m: float, origin: tuple[float, float]) -> str:
