@@ -174,14 +174,29 @@ def report(result: ResultPath, *, as_json: Json = False, lang: Lang = "en") -> N
 
 
 @app.command()
-def figures(result: ResultPath, *, as_json: Json = False, lang: Lang = "en") -> None:
-    """Draw all figures (png, pdf, and their data as csv) again from a result folder alone."""
-    with exit_codes(as_json=as_json, lang=lang):
+def figures(
+    result: ResultPath,
+    *,
+    only: Annotated[str, typer.Option("--only", help="Names with commas, e.g. zones,sankey; empty: all.")] = "",
+    preset: Annotated[str, typer.Option("--preset", help="report, single (90 mm), one_and_half (140), double (190).")] = "report",
+    hatch: Annotated[bool, typer.Option("--hatch", help="Patterns on the zones, for print in black and white.")] = False,
+    review_number: Annotated[str | None, typer.Option("--review-number", help="Of the base map (审图号), printed under maps.")] = None,
+    names: Annotated[bool, typer.Option("--list", help="Name the figures that the result can give; draw none.")] = False,
+    as_json: Json = False,
+    lang: Annotated[str, typer.Option("--lang", help="zh, en or both.")] = "both",
+) -> None:
+    """Draw figures (png, pdf, and their data as csv) from a result folder alone."""
+    with exit_codes(as_json=as_json, lang="zh" if lang == "zh" else "en"):
         from carbonshed.study.lock import one_writer_of
-        from carbonshed.study.reporting import write_figures
+        from carbonshed.study.reporting import figure_names, write_figures
 
+        if names:
+            known = figure_names(result)
+            give({"ok": True, "figures": known} if as_json else "\n".join(known))
+            return
+        wanted = [name.strip() for name in only.split(",") if name.strip()]
         with one_writer_of(result):
-            paths = write_figures(result)
+            paths = write_figures(result, lang=lang, only=wanted, preset=preset, hatch=hatch, review_number=review_number)
         give({"ok": True, "figures": [str(p) for p in paths]} if as_json else "\n".join(str(p) for p in paths))
 
 

@@ -18,7 +18,7 @@ from carbonshed.present.blocks import (
     text_column,
     year_column,
 )
-from carbonshed.present.display import UNKNOWN, amount_text
+from carbonshed.present.display import UNKNOWN, amount_text, number
 from carbonshed.present.figures import available_figures
 from carbonshed.present.findings import as_list, flag_texts, totals_by_year
 from carbonshed.present.folder import ResultFolder
@@ -124,7 +124,7 @@ def hot_spots_section(result: ResultFolder, words: Words) -> Section:
     table = result.table("spatial_statistics")
     convention = table["p_convention"].iloc[0] if "p_convention" in table else result.choices.get("p_convention", UNKNOWN)
     section.blocks.append(Text(words("text.hot_spots", convention=words.get("p_convention", convention))))
-    names = [name for name in ("hot_spots_map", "gi_star_map", "hot_spots_money_map") if name in available_figures(result)]
+    names = [name for name in ("moran_scatter", "hot_spots_map", "gi_star_map", "hot_spots_money_map") if name in available_figures(result)]
     section.blocks += [Figures((names[0],)), _class_table(result, table, words), *(Figures((name,)) for name in names[1:])]
     return section
 
@@ -168,6 +168,21 @@ def zones_section(result: ResultFolder, words: Words) -> Section:
     if result.has("zone_summary"):
         section.blocks += [Figures(("zone_shares",)), _zone_table(result.table("zone_summary"), words)]
     section.blocks += worth_blocks(result, words)
+    return section
+
+
+def som_section(result: ResultFolder, words: Words) -> Section:
+    """The map behind the zones: its size and errors, U-matrix, hits and component planes; no section where zones need no map."""
+    section = Section("som", words("section.som"))
+    if not result.has("som_nodes"):
+        return section
+    som = (result.choices.get("zoning") or {}).get("som") or {}
+    if som.get("shape") and som.get("quantization_error") is not None:
+        size = {"rows": som["shape"][0], "columns": som["shape"][1], "nodes": som.get("nodes", len(result.table("som_nodes")))}
+        errors = {name: number(som[name], 3) for name in ("quantization_error", "topographic_error", "end_radius")}
+        section.blocks.append(Text(words("text.som", lattice=words.get("lattice", som.get("lattice")), **size, **errors)))
+    held = available_figures(result)
+    section.blocks += [Figures((name,)) for name in ("som_u_matrix", "som_hits", "som_planes") if name in held]
     return section
 
 

@@ -155,7 +155,7 @@ def _zones(result: ResultFolder, words: Words) -> list[Any]:
         found = [known.get((*key, zone)) for key in keys.itertuples(index=False, name=None)]
         texts = tuple("0" if row is None else " / ".join(number(float(each), 0) for each in row) for row in found)
         columns.append(Column(words(f"zone.{zone}"), texts, words("column.units_area")))
-    return [Table(words("text.zone_transitions"), tuple(columns), size="dense")]
+    return [Figures(("zones_sankey",)), Table(words("text.zone_transitions"), tuple(columns), size="dense")]
 
 
 def _land(result: ResultFolder, words: Words) -> list[Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from carbonshed.present.blocks import (
+    Figures,
     Note,
     Section,
     Table,
@@ -20,6 +21,7 @@ from carbonshed.present.blocks import (
     year_column,
 )
 from carbonshed.present.display import UNKNOWN, amount_text, number, percent
+from carbonshed.present.figures import available_figures
 from carbonshed.present.findings import poor_years
 from carbonshed.present.folder import ResultFolder
 from carbonshed.present.words import Words
@@ -39,6 +41,8 @@ def fairness_section(result: ResultFolder, words: Words) -> Section:
         section.blocks.append(Note(words("absent.fairness")))
         return section
     section.blocks += _direction(result, directions, words)
+    if "fairness_curves" in available_figures(result):
+        section.blocks.append(Figures(("fairness_curves",)))
     parts = (_inequality, _shortfall, _cap, _stability, _properties)
     for name, blocks in zip(names, parts, strict=True):
         if result.has(name):

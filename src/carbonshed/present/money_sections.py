@@ -48,6 +48,8 @@ def counties_section(result: ResultFolder, words: Words) -> Section:
     if "compensation_map" in available_figures(result):
         section.blocks.append(Figures(("compensation_map",)))
     section.blocks.append(Note(words("text.policy"), tone="warning"))
+    if "priority_bars" in available_figures(result):
+        section.blocks.append(Figures(("priority_bars",)))
     for side in ("payer", "recipient"):
         acting = rows[rows["side"] == side]
         if len(acting) == 0:

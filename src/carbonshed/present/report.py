@@ -50,6 +50,7 @@ SECTIONS: tuple[Callable[[ResultFolder, Words], Section], ...] = (
     scale.scale_section,
     carbon.hot_spots_section,
     carbon.zones_section,
+    carbon.som_section,
     why_section,
     change.change_section,
     money.counties_section,

@@ -35,8 +35,8 @@ from carbonshed.registry import terms
 Floats = NDArray[np.float64]
 
 SHEET_COLUMNS = ("som_node", "som_row", "som_column", "som_x", "som_y", "som_hits", "som_distance", "cluster", "zone")
-DISTANCE_RAMP = ("#F7F5F0", "#DFDAD0", "#BDB5A8", "#948A7D", "#675F56", "#37322D")
-PLANE_RAMP = ("#FBF7E4", "#EFE0B2", "#DDBB74", "#C28B45", "#965A2C", "#5C3018")
+DISTANCE_RAMP = ("#EAE5DA", "#D6CFC2", "#BDB5A8", "#948A7D", "#675F56", "#37322D")
+PLANE_RAMP = ("#F4E9C2", "#EAD79F", "#DDBB74", "#C28B45", "#965A2C", "#5C3018")
 FLAT = 0.45
 """Sheets flatter than this stand two in a row, others three."""
 
@@ -138,7 +138,7 @@ def som_hits(result: ResultFolder, words: Words) -> Drawing:
     plate = _plate(result, sheet, words, "som_hits", words("som.reading_hits", cells=int(hits.sum()), nodes=len(hits)), 1, handles)
     panel = plate.panels[0]
     colours = [ZONE_COLOURS.get(name, ZONE_COLOURS["missing"]) for name in zones]
-    _nodes(panel, sheet, [pale(colour, 0.35) for colour in colours], edge="white")
+    _nodes(panel, sheet, [pale(colour, 0.5) for colour in colours], edge="white")
     shrunk = sheet.centres[:, None, :] + (sheet.corners - sheet.centres[:, None, :]) * np.sqrt(hits / most)[:, None, None]
     for name in dict.fromkeys(zones):
         rows = ((zones == name) & (hits > 0)).to_numpy()

@@ -27,6 +27,7 @@ class StudySection(Section):
     seed: int = Field(default=0, ge=0)
     lang: Literal["zh", "en"] = "en"
     simulated: bool = False
+    map_review: str = ""
 
     @field_validator("years")
     @classmethod

@@ -12,7 +12,8 @@ from typing import Any
 
 from carbonshed.checks import CarbonshedError
 from carbonshed.present.export import export
-from carbonshed.present.figures import save_figures
+from carbonshed.present.figures import available_figures, save_figures
+from carbonshed.present.folder import ResultFolder
 from carbonshed.present.report import render_report
 from carbonshed.study.pipeline import Progress, StepError
 from carbonshed.study.store import Store, file_digest, write_text
@@ -43,10 +44,15 @@ def write_report(folder: Path, *, lang: str = "en", progress: Progress = _silent
     return path
 
 
-def write_figures(folder: Path, *, lang: str = "both", progress: Progress = _silent) -> list[Path]:
-    """Write every figure as PNG and PDF, with its data as CSV, into ``figures/``."""
+def figure_names(folder: Path) -> list[str]:
+    """Names of the figures that a result folder can give."""
+    return available_figures(ResultFolder(folder))
+
+
+def write_figures(folder: Path, *, lang: str = "both", progress: Progress = _silent, **options: Any) -> list[Path]:
+    """Write figures as PNG and PDF, with their data as CSV, into ``figures/``; `options` are those of `present.figures.save_figures`."""
     Result.open(folder)
-    paths = save_figures(Path(folder), lang, progress=progress)
+    paths = save_figures(Path(folder), lang, progress=progress, **options)
     _note(Store(Path(folder)), paths)
     return paths
 
