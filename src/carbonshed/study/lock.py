@@ -53,14 +53,11 @@ def one_writer(folder: Path) -> Iterator[dict[str, Any] | None]:
             raise _busy(folder, left)
         if left is not None:
             logger.warning("%s", stale_text(left))
-        _write(handle, owner())
-        yield left
-        path.unlink(missing_ok=True)
-    except FolderError:
-        raise
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+        try:
+            _write(handle, owner())
+            yield left
+        finally:
+            path.unlink(missing_ok=True)
     finally:
         os.close(handle)
 
