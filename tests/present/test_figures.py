@@ -9,6 +9,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+import shapely.affinity
 from matplotlib._pylab_helpers import Gcf
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -232,7 +233,15 @@ def _unknown(tables, manifest):
     tables["zones"]["zone"], tables["zones"]["zone_confidence"] = "missing", np.nan
 
 
-@pytest.mark.parametrize("change", [_one_county, _no_recipients, _all_zero, _unknown])
+def _date_line(tables, manifest):
+    """The same region on both sides of 180 degrees, in an equal-area CRS centred there: every shape keeps its place on paper."""
+    crs = "+proj=aea +lat_1=25 +lat_2=47 +lat_0=35 +lon_0=180 +datum=WGS84 +units=m"
+    for name in ("accounts_grid", "accounts_county", "zones"):
+        moved = tables[name].geometry.translate(-990_000, -4_200_000)
+        tables[name] = tables[name].set_geometry(moved).set_crs(crs, allow_override=True)
+
+
+@pytest.mark.parametrize("change", [_date_line, _one_county, _no_recipients, _all_zero, _unknown])
 def test_hard_results_draw_or_are_passed_over(build, change):
     result = ResultFolder(build(change=change))
     names = available_figures(result)
@@ -264,3 +273,14 @@ def test_refusals_name_what_can_be_drawn(result_dir, build):
 def test_heads_carry_units_of_registered_columns_only():
     table = pd.DataFrame({"unit_id": ["a"], "zone": ["payment"], "payable": [1.0], "own": [2]})
     assert list(with_units(table)) == ["unit_id", "zone", "payable [yuan a-1]", "own"]
+
+
+def test_a_region_on_both_sides_of_the_date_line_in_degrees_is_refused(build):
+    def degrees(tables, manifest):
+        for name in ("accounts_grid", "accounts_county", "zones"):
+            shapes = tables[name].geometry.affine_transform([1e-6, 0, 0, 1e-6, 178, 30])
+            shapes.iloc[-1] = shapely.affinity.translate(shapes.iloc[-1], -355)  # beyond 180 degrees east, written as west
+            tables[name] = tables[name].set_geometry(shapes).set_crs(4326, allow_override=True)
+
+    with pytest.raises(InputError, match="projected CRS"):
+        figure(build(change=degrees), "source_map")
