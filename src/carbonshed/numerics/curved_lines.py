@@ -59,8 +59,8 @@ def trace(values: FloatArray, n_lines: int, step: int) -> FloatArray:
 
     Examples
     --------
-    >>> trace(np.arange(8.0)[None] * 2 - 6, 3, 10)  # two cells a node, 0 at pixel 0
-    array([[ 0.,  5., 10.]])
+    >>> trace(np.arange(8.0)[None] * 2 - 6, 3, 10).round(9).tolist()  # two cells a node, 0 at pixel 0
+    [[0.0, 5.0, 10.0]]
     """
     out = np.empty((values.shape[0], n_lines))
     _trace(np.ascontiguousarray(values), step, out)
