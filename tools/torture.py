@@ -3,10 +3,10 @@
     python tools/torture.py --kills 300            # the demo, the county study (where the shared data are) and the twin
     python tools/torture.py --kills 20 --studies STUDY_FOLDER --stand-ins
 
-Each round starts from an empty folder, or from a whole result of the same study at another price; its run is killed up to six times
-and then left to end. After every kill each file that the manifest lists must have its checksum, and every table and picture must be whole; at
-the end the folder must hold the same files with the same bytes as the undisturbed one, and nothing else. The children are forked from one
-process that has everything loaded, so that a kill hits the work and not the imports.
+Each round starts from an empty folder, or from a whole result of the same study at another price; its run is killed up to six times and
+then left to end. After every kill each file that the manifest lists must have its checksum, and every table and picture must be whole;
+at the end the folder must hold the same files with the same bytes as the undisturbed one, and nothing else. The children are forked from
+one process that has everything loaded, so that a kill hits the work and not the imports.
 """
 
 from __future__ import annotations
