@@ -58,7 +58,7 @@ def test_the_font_we_carry_holds_every_word_of_ours():
     fallback = set(TTFont(font_manager.findfont(LAST_FAMILY)).getBestCmap())
     held = own | fallback
     words = "".join(phrase[lang] for phrase in catalogue().values() for lang in LANGUAGES)
-    words += "".join(term.zh + term.en for term in terms().values())
+    words += "".join(term.zh + term.en + term.definition_zh for term in terms().values())
     lacking = {character for character in words if ord(character) not in held and not character.isspace()}
     assert not lacking, f"run tools/make_font.py again: {lacking}"
     assert not {character for character in words if CHINESE.match(character)} - {chr(code) for code in own}

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from carbonshed import registry
@@ -37,6 +39,28 @@ def test_an_intensive_weight_is_itself_a_term():
 def test_an_unknown_term_names_its_nearest():
     with pytest.raises(InputError, match="carbon_sink"):
         registry.term("carbon_snik")
+
+
+def test_every_term_has_a_chinese_definition_and_no_other_line_has_one():
+    assert set(registry.definitions_zh()) == set(registry.terms()), (
+        "a term stands in terms.toml, its Chinese definition in definitions_zh.toml"
+    )
+    for name, said in registry.definitions_zh().items():
+        assert any("一" <= c <= "鿿" for c in said), f"{name} is defined in Latin letters only"
+        assert registry.term(name).definition_zh == said
+
+
+def test_chinese_definitions_hold_the_numbers_and_columns_of_the_english_ones():
+    for term in registry.terms().values():
+        ours, theirs = (set(re.findall(r"\d+\.\d+|[a-z]+_[a-z_]+[a-z]", said)) for said in (term.definition_zh, term.definition))
+        assert not {part for part in ours ^ theirs if part not in registry.terms()}, term.name
+
+
+def test_a_term_is_said_in_the_language_that_is_asked_for():
+    term = registry.term("ecc")
+    assert term.said("zh")["定义"] == term.definition_zh and "definition" not in term.said("zh")
+    assert term.said()["definition"] == term.definition and "definition_zh" not in term.said()
+    assert term.defined("en") == term.definition and {"definition", "definition_zh"} <= set(term.as_dict())
 
 
 def test_terms_are_read_only():

@@ -312,8 +312,8 @@ def terms(
             rows = registry.terms().values()
             give({t.name: t.as_dict() for t in rows} if as_json else "\n".join(f"{t.name:26} {t.unit:22} {t.zh}  {t.en}" for t in rows))
             return
-        found = registry.term(name).as_dict()
-        give(found if as_json else "\n".join(f"{key:11} {value}" for key, value in found.items()))
+        found = registry.term(name)
+        give(found.as_dict() if as_json else "\n".join(f"{key:11} {value}" for key, value in found.said(lang).items()))
 
 
 @app.command()

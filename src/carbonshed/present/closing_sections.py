@@ -104,11 +104,16 @@ def glossary_section(result: ResultFolder, words: Words) -> Section:
         text_column(words("column.term"), used),
         text_column(words("column.meaning"), [known[name].get(words.lang) for name in used]),
         text_column(words("report.unit"), [known[name].get("unit") for name in used]),
-        text_column(words("column.definition"), [known[name].get("definition") for name in used]),
+        text_column(words("column.definition"), [_definition(known[name], words.lang) for name in used]),
     )
     if used:
         section.blocks.append(Table(words("section.glossary"), columns, size="dense terms"))
     return section
+
+
+def _definition(term: dict[str, Any], lang: str) -> str:
+    """The definition of a term of the manifest in that language; the English one where an older run stored no other."""
+    return str((term.get("definition_zh") if lang == "zh" else "") or term.get("definition") or "")
 
 
 def data_section(result: ResultFolder, words: Words) -> Section:

@@ -34,14 +34,15 @@ def write_geojson(result: ResultFolder, folder: Path) -> list[Path]:
 
 
 def write_geoparquet(result: ResultFolder, folder: Path) -> list[Path]:
-    """Every table as it stands in the result; the field of each column holds ``unit``, ``name_zh``, ``name_en`` and ``definition``."""
+    """Every table as it stands in the result; the field of each column holds ``unit``, ``name_zh``, ``name_en`` and both definitions."""
     known, written = terms(), []
     for name in held(result):
         table = pq.read_table(result.path / "tables" / f"{name}.parquet")
         for place, field in enumerate(table.schema):
             term = known.get(field.name)
             if term is not None:
-                said = {"unit": term.unit, "name_zh": term.zh, "name_en": term.en, "definition": term.definition}
+                said = {"unit": term.unit, "name_zh": term.zh, "name_en": term.en}
+                said |= {"definition": term.definition, "definition_zh": term.definition_zh}
                 schema = table.schema.set(place, field.with_metadata({**(field.metadata or {}), **said}))
                 table = table.cast(schema)
         path = folder / f"{name}.parquet"

@@ -150,7 +150,7 @@ def _quantities(result: ResultFolder) -> list[Entity]:
             "propertyID": column,
             "name": f"{known[column].en} / {known[column].zh}",
             "unitText": known[column].unit,
-            "description": known[column].definition,
+            "description": f"{known[column].definition} / {known[column].definition_zh}",
         }
         for column in columns
         if column in known

@@ -36,10 +36,10 @@ def dictionary(result: ResultFolder) -> pd.DataFrame:
     """Every registered column of the result: table, Chinese and English name, unit, kind, sign, definition."""
     known = terms()
     rows = [(name, column, *_words_of(known.get(column))) for name in held(result) for column in map(str, result.table(name))]
-    return pd.DataFrame(rows, columns=["table", "column", "name_zh", "name_en", "unit", "kind", "sign", "definition"])
+    return pd.DataFrame(rows, columns=["table", "column", "name_zh", "name_en", "unit", "kind", "sign", "definition", "definition_zh"])
 
 
-def _words_of(term: Term | None) -> tuple[str, str, str, str, str, str]:
+def _words_of(term: Term | None) -> tuple[str, ...]:
     if term is None:
-        return ("", "", "", "", "", "")
-    return (term.zh, term.en, term.unit, term.kind, term.sign, term.definition)
+        return ("",) * 7
+    return (term.zh, term.en, term.unit, term.kind, term.sign, term.definition, term.definition_zh)
