@@ -10,16 +10,27 @@ from typing import Any, cast
 
 import geopandas as gpd
 import numpy as np
+import rasterio
 import shapely
 import xarray as xr
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from carbonshed.checks import InputError, choose, examples, refuse, warn
+from carbonshed.numerics.packed_counts import look_up
 from carbonshed.readers.land_cover import Progress, _areas, _outside_share, _rule
 from carbonshed.readers.land_cover_layers import Bands, Layer, nodata_tag, open_land_cover
 from carbonshed.readers.legend import Legend, read_legend
-from carbonshed.readers.rasters import PIXELS_AT_ONCE, checked_units, geobox, pixel_polygons, raster_crs, read_pixels, window_of
+from carbonshed.readers.rasters import (
+    DECODED_BYTES,
+    PIXELS_AT_ONCE,
+    checked_units,
+    geobox,
+    pixel_polygons,
+    raster_crs,
+    read_pixels,
+    window_of,
+)
 from carbonshed.spatial.crs import FloatArray, pixel_areas
 from carbonshed.spatial.grid import Grid
 from carbonshed.spatial.land_area import Coverage, Strip, _slots, tabulate_blocks
@@ -93,6 +104,7 @@ def tabulate_land_change(
     years = sorted({year for pair in compared for year in pair})
     given = {int(year): Path(path) for year, path in rasters.items()}
     with ExitStack() as stack:
+        stack.enter_context(rasterio.Env(GDAL_CACHEMAX=DECODED_BYTES))
         layers = open_land_cover(stack, {year: given[year] for year in years}, years, bands, known)
         _check_one_grid(layers)
         first = layers[0]
@@ -211,13 +223,13 @@ def _tabulate(
 def _strips(layers: list[Layer], compared: list[Pair], window: Any, legend: Legend, strange: dict[str, set[int]]) -> Iterator[Strip]:
     """Strips of the window; each year is read once a strip, and its pairs are coded ``class in the first year * n + in the second``."""
     n = len(legend.land_classes)
-    class_of = np.array([*(int(row.argmax()) for row in legend.matrix()), n, n + 1])  # then nodata, then unknown
+    class_of = np.array([*(int(row.argmax()) for row in legend.matrix()), n, n + 1], dtype=np.uint8)  # then nodata, then unknown
     pair_code = _pair_codes(n)
     height = max(PIXELS_AT_ONCE // (window.width * len(layers)), 1)
     for begin in range(0, window.height, height):
         rows = min(height, window.height - begin)
         part = Window(window.col_off, window.row_off + begin, window.width, rows)
-        classes = {layer.year: class_of[_known_slots(layer, part, legend, strange)].astype(np.uint8) for layer in layers}
+        classes = {layer.year: look_up(_known_slots(layer, part, legend, strange), class_of, 0) for layer in layers}
         yield begin, [pair_code[classes[old], classes[new]] for old, new in compared]  # at once: the pass asks for it from a thread
 
 
