@@ -5,7 +5,6 @@ A graph is the tuple of `region_levels`.
 
 from __future__ import annotations
 
-import heapq
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,10 @@ from carbonshed.numerics.region_levels import Graph
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+
+EVERY = 2**62
+"""A size below which every region is."""
+BLOCK = 64
 
 
 def by_first_member(labels: Integers) -> Integers:
@@ -36,18 +39,6 @@ def _join_cost(weight: Floats, total: Floats, a: int, b: int) -> float:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator, unused-ignore]
-def _joins(start: Integers, near: Integers, weight: Floats, total: Floats) -> Any:
-    """Heap of the costs of joining each pair of neighbours."""
-    heap: Any = [(0.0, 0, 0) for _ in range(0)]
-    for a in range(start.size - 1):
-        for q in range(start[a], start[a + 1]):
-            if a < near[q]:
-                heap.append((_join_cost(weight, total, a, near[q]), a, near[q]))
-    heapq.heapify(heap)
-    return heap
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator, unused-ignore]
 def _now(into: Integers, region: int) -> Any:
     """The region that an old id belongs to now; halves the way to it."""
     while into[region] != region:
@@ -57,39 +48,70 @@ def _now(into: Integers, region: int) -> Any:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator, unused-ignore]
-def agglomerate(graph: Graph, regions: int, min_size: int) -> Integers:
-    """Region of each vertex by Ward's method along links; a merge makes a new id, and entries of old ids are skipped.
+def _cheapest(region: int, near: Integers, into: Integers, size: Integers, weight: Floats, total: Floats, below: int) -> tuple[float, int]:
+    """Least cost of joining a region with a neighbour of a higher id, one of them smaller than `below`, and that neighbour; or inf, -1."""
+    least, best = np.inf, -1
+    for old in near:
+        other = _now(into, old)
+        if other > region and (size[region] < below or size[other] < below):
+            cost = _join_cost(weight, total, region, other)
+            if cost < least or (cost == least and other < best):
+                least, best = cost, other
+    return least, best
 
-    The two neighbouring regions merge whose joining costs least; first only where one of them is below `min_size`, then any, until
-    `regions` are left.
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator, unused-ignore]
+def _least(cost: Floats, block_least: Floats, stale: NDArray[np.bool_]) -> Any:
+    """The first place of the least cost, by the least of each block of `BLOCK`; blocks that are stale are read again."""
+    top = 0
+    for block in range(block_least.size):
+        if stale[block]:
+            block_least[block] = cost[block * BLOCK : (block + 1) * BLOCK].min()
+            stale[block] = False
+        if block_least[block] < block_least[top]:
+            top = block
+    for place in range(top * BLOCK, cost.size):
+        if cost[place] == block_least[top]:
+            return place
+    return 0
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator, unused-ignore]
+def agglomerate(graph: Graph, regions: int, min_size: int) -> Integers:
+    """Region of each vertex by Ward's method along links; a merge makes a new, higher id.
+
+    The two neighbouring regions merge whose joining costs least (of equals those with the lower ids); first only where one of them is
+    below `min_size`, then any, until `regions` are left. Each region knows the cheapest of its neighbours with a higher id.
     """
     start, near, g_size, g_weight, g_total = graph
     n, features = g_total.shape
     weight, size, total = np.zeros(2 * n), np.zeros(2 * n, np.int64), np.zeros((2 * n, features))
     weight[:n], size[:n], total[:n] = g_weight, g_size, g_total
-    links = [np.empty(0, np.int64) for _ in range(2 * n)]
-    for a in range(n):
-        links[a] = near[start[a] : start[a + 1]]
-    heap = _joins(start, near, weight, total)
+    links = [near[start[a] : start[a + 1]] for a in range(n)]
     into, seen = np.arange(2 * n), np.full(2 * n, -1, np.int64)
-    later: Any = [(0.0, 0, 0) for _ in range(0)]
-    left, new, small_first = n, n, min_size > 1
-    while small_first or left > regions:
-        if len(heap) == 0:
-            if not small_first:
+    blocks = (2 * n - 1) // BLOCK + 1
+    cost, mate = np.full(2 * n, np.inf), np.full(2 * n, -1, np.int64)
+    block_least, stale = np.full(blocks, np.inf), np.ones(blocks, np.bool_)
+    below = min_size if min_size > 1 else EVERY
+    left = new = n
+    for a in range(n):
+        cost[a], mate[a] = _cheapest(a, links[a], into, size, weight, total, below)
+    while below < EVERY or left > regions:
+        a = _least(cost, block_least, stale)
+        b = mate[a]
+        if not cost[a] < np.inf:
+            if below == EVERY:
                 break
-            small_first, heap, later = False, later, [(0.0, 0, 0) for _ in range(0)]
-            heapq.heapify(heap)
-            continue
-        cost, a, b = heapq.heappop(heap)
-        if into[a] != a or into[b] != b:
-            continue
-        if small_first and size[a] >= min_size and size[b] >= min_size:
-            later.append((cost, a, b))
+            below = EVERY
+            for each in range(new):
+                if into[each] == each:
+                    cost[each], mate[each] = _cheapest(each, links[each], into, size, weight, total, below)
+            stale[:] = True
             continue
         into[a], into[b] = new, new
         weight[new], size[new] = weight[a] + weight[b], size[a] + size[b]
-        total[new] = total[a] + total[b]
+        for f in range(features):
+            total[new, f] = total[a, f] + total[b, f]
         around, found = np.empty(links[a].size + links[b].size, np.int64), 0
         for member in (a, b):
             for old in links[member]:
@@ -98,9 +120,17 @@ def agglomerate(graph: Graph, regions: int, min_size: int) -> Integers:
                     seen[other] = new
                     around[found] = other
                     found += 1
-                    heapq.heappush(heap, (_join_cost(weight, total, other, new), other, new))
-        links[new] = around[:found].copy()
-        links[a], links[b] = links[new][:0], links[new][:0]
+        links.append(around[:found])
+        for gone in (a, b):
+            cost[gone], stale[gone // BLOCK] = np.inf, True
+        for other in around[:found]:
+            if mate[other] == a or mate[other] == b:
+                cost[other], mate[other] = _cheapest(other, links[other], into, size, weight, total, below)
+                stale[other // BLOCK] = True
+            elif size[other] < below or size[new] < below:
+                joined = _join_cost(weight, total, other, new)
+                if joined < cost[other]:
+                    cost[other], mate[other], stale[other // BLOCK] = joined, new, True
         left -= 1
         new += 1
     return np.array([_now(into, v) for v in range(n)])
