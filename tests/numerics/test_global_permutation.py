@@ -89,3 +89,11 @@ def test_no_draw_where_none_can_matter() -> None:
     every = permuted_moran(np.eye(1, 400, 7).ravel() + 1e-3 * weak, queen(20), permutations=2000)
     for z in (2, 5, 15):
         assert (every >= every.mean() + z * every.std()).mean() <= 1 / (1 + z**2)
+
+
+def test_threads_and_the_thread_that_calls_draw_the_same(monkeypatch) -> None:
+    values = np.random.default_rng(5).random(900)
+    alone = permuted_moran(values, queen(30), permutations=300, seed=2)
+    monkeypatch.setattr("carbonshed.numerics.global_permutation.LEAST_SITES", 0)
+    assert permuted_moran(values, queen(30), permutations=300, seed=2).tobytes() == alone.tobytes()
+    assert len(set(alone)) > 290  # blocks do not repeat one another
