@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from pathlib import Path
 
 import pandas as pd
@@ -98,6 +99,53 @@ def test_one_sheet_or_its_name(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="sheets one, two"):
         read_raw_table(tmp_path / "t.xlsx")
     assert read_raw_table(tmp_path / "t.xlsx", sheet="two")["a"].tolist() == ["2"]
+
+
+def rewritten_sheet(path: Path, old: str, new: str) -> Path:
+    """A workbook of ids and years, whose sheet is changed as text."""
+    pd.DataFrame({"id": ["a", "b", "c"], "year": [2010, 2011, 2012], "n": [1.5, 2.5, 3.5]}).to_excel(path, index=False)
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    part = "xl/worksheets/sheet1.xml"
+    text = parts[part].decode()
+    assert re.search(old, text)
+    parts[part] = re.sub(old, new, text, count=1).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in parts.items():
+            archive.writestr(name, data)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('r="B3"', 'r="D3"', r"cell C3 in row 3, after column 4"),
+        ('r="B3"', 'r="XFD3"', r"16,384 columns"),
+        ('r="C3"', 'r="A3"', r"cell A3 in row 3, after column 2"),
+        ('r="C3"', 'r="B3"', r"cell B3 in row 3, after column 2"),
+        ('r="C3"', 'r="C2"', r"cell C2 in row 3, after column 2"),
+        ('<row r="3"', '<row r="2"', r"row 2 after row 2"),
+        ('<row r="2"', '<row r="30"', r"cell A2 in row 30"),
+        ('r="C3"', 'r="XFD3"', r"16,384 columns"),
+        ('<row r="3"', '<row r="2000000000"', r"row 2,000,000,000"),
+    ],
+)
+def test_cells_out_of_their_place_are_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
+    """openpyxl's own rows would lose the cell or the row without a word."""
+    path = rewritten_sheet(tmp_path / "moved.xlsx", old, new)
+    with pytest.raises(InputError, match=message) as caught:
+        read_raw_table(path)
+    assert all(problem.names("moved.xlsx") for problem in caught.value.problems)
+
+
+def test_a_sheet_may_leave_rows_and_cells_out(tmp_path: Path) -> None:
+    """Rows and cells without a reference follow one another; what is left out is empty."""
+    path = rewritten_sheet(tmp_path / "gaps.xlsx", '<row r="3".*?</row>', "")
+    assert read_raw_table(path).index.tolist() == [2, 4]
+    path = rewritten_sheet(tmp_path / "gap.xlsx", '<c r="B3".*?</c>', "")
+    assert read_raw_table(path)["n"].tolist() == ["1.5", "2.5", "3.5"] and pd.isna(read_raw_table(path).loc[3, "year"])
+    path = rewritten_sheet(tmp_path / "plain.xlsx", '<row r="3".*?</row>', "<row><c><v>7</v></c><c/><c><v>9</v></c></row>")
+    assert read_raw_table(path).loc[3].fillna("").tolist() == ["7", "", "9"]
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,8 @@ class RasterLook:
 
 def pixel_count(path: str | Path) -> int:
     """Number of pixels of one band of a raster."""
-    with rasterio.open(path) as dataset:
+    with ExitStack() as stack:
+        dataset = open_file(stack, Path(path))
         return int(dataset.width) * int(dataset.height)
 
 
@@ -159,7 +160,7 @@ class Handles:
         """Handle of a raster for the thread that asks."""
         held: dict[str, Any] = self._own.__dict__.setdefault("held", {})
         if str(path) not in held:
-            held[str(path)] = rasterio.open(path)
+            held[str(path)] = opened(Path(path))
             self._opened.append(held[str(path)])
         return held[str(path)]
 
@@ -216,13 +217,20 @@ def strips(
         yield from in_order(read, strip_rows(dataset, window, pixels=pixels), threads=threads)
 
 
-def open_file(stack: ExitStack, path: Path) -> Any:
-    """Open a raster until `stack` closes; no file, what GDAL cannot read, and a size or transform that cannot be are refused."""
+def opened(path: Path) -> Any:
+    """An open raster, to be closed by the caller; no file, what GDAL cannot read, and a size or transform that cannot be are refused."""
     check_file(path, expected="a raster")
-    with reading(path, expected="a raster that GDAL reads", fix="Check the file.", code="not_a_raster"):
-        dataset = stack.enter_context(rasterio.open(path))
+    with reading(path, expected="a raster that GDAL reads", fix="Check the file.", code="not_a_raster"), ExitStack() as stack:
+        dataset = rasterio.open(path)
+        stack.callback(dataset.close)
         check_size(dataset, path)
+        stack.pop_all()
     return dataset
+
+
+def open_file(stack: ExitStack, path: Path) -> Any:
+    """Open a raster until `stack` closes; refused as by `opened`."""
+    return stack.enter_context(opened(path))
 
 
 def open_raster(stack: ExitStack, path: Path) -> Any:

@@ -26,7 +26,8 @@ MAX_TABLE_BYTES = 2**30
 MAX_COLUMNS = 2_000
 MAX_CELLS = 100_000_000
 MAX_SHEET_ROWS = 1_048_576
-"""What a table may hold, checked before and while it is read; the last is Excel's own limit."""
+MAX_SHEET_COLUMNS = 16_384
+"""What a table may hold, checked before and while it is read; the last two are Excel's own limits."""
 
 BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
@@ -52,8 +53,9 @@ def read_raw_table(path: str | Path, *, encoding: str | None = None, sheet: str 
     Raises
     ------
     InputError
-        No file; an unknown kind; a file of another kind under the name, or a damaged one; more than 2,000 columns, 10^8 cells or 2^30
-        bytes; bytes that are text in none of the encodings; a row longer or shorter than the header; several sheets and none named.
+        No file; an unknown kind; a file of another kind under the name, or a damaged one, of a workbook also one whose rows or cells stand
+        out of order; more than 2,000 columns, 10^8 cells or 2^30 bytes; bytes that are text in none of the encodings; a row longer or
+        shorter than the header; several sheets and none named.
 
     Warns
     -----
@@ -203,23 +205,63 @@ def _read_excel(file: Path, sheet: str | None) -> pd.DataFrame:
 
 
 def _sheet_rows(sheet: Any, file: Path) -> list[list[str]]:
-    """Cells of a sheet as text, without the empty cells and rows at its ends; an error of Excel (#DIV/0!) stays what it is."""
+    """Cells of a sheet as text, without the empty cells and rows at its ends; an error of Excel (#DIV/0!) stays what it is.
+
+    Rows and cells stand in the order of their references, each once: what stands elsewhere is refused. openpyxl's own rows would leave out
+    a cell behind the last of its row and a row behind a later one.
+    """
     if not hasattr(sheet, "iter_rows"):
         raise refuse("not_a_sheet", expected="a sheet of cells", got="a chart", where=str(file), fix="Name the sheet of the table.")
-    sheet.reset_dimensions()  # the size a sheet declares may be a lie
     rows: list[list[str]] = []
-    for count, row in enumerate(sheet.iter_rows(values_only=True), start=1):
-        if count > MAX_SHEET_ROWS:
-            raise _too_large(file, f"a row {count:,} or later", f"at most {MAX_SHEET_ROWS:,} rows")
-        cells = list(map(_cell_text, row))
-        while cells and not cells[-1]:
-            cells.pop()
-        _check_width(file, len(cells))
-        _check_cells(file, count, len(cells))
-        rows.append(cells)
+    for number, found in _parsed_rows(sheet):
+        if number > MAX_SHEET_ROWS:
+            raise _too_large(file, f"a row {number:,}", f"at most {MAX_SHEET_ROWS:,} rows")
+        if number <= len(rows):
+            raise _misplaced(file, f"row {number} after row {len(rows)}")
+        rows += [[] for _ in range(len(rows) + 1, number)]
+        rows.append(_row_cells(found, number, file))
+        _check_cells(file, number, len(rows[-1]))
     while rows and not rows[-1]:
         rows.pop()
     return rows
+
+
+def _parsed_rows(sheet: Any) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+    """Number and cells of each row as they stand in the file, by the parser of openpyxl."""
+    from openpyxl.worksheet._reader import WorkSheetParser
+
+    book = sheet.parent
+    dates = {"epoch": book.epoch, "date_formats": book._date_formats, "timedelta_formats": book._timedelta_formats}
+    with sheet._get_source() as source:
+        yield from WorkSheetParser(source, sheet._shared_strings, data_only=True, **dates).parse()
+
+
+def _row_cells(found: list[dict[str, Any]], number: int, file: Path) -> list[str]:
+    """Text of the cells of a row up to its last that holds one."""
+    cells: list[str] = []
+    last = 0
+    for cell in found:
+        row, column = int(cell["row"]), int(cell["column"])
+        if row != number or column <= last:
+            raise _misplaced(file, f"cell {_reference(row, column)} in row {number}, after column {last}")
+        last = column
+        text = _cell_text(cell["value"])
+        if text:
+            _check_width(file, column)
+            cells += [""] * (column - len(cells) - 1)
+            cells.append(text)
+    return cells
+
+
+def _reference(row: int, column: int) -> str:
+    from openpyxl.utils import get_column_letter
+
+    return f"{get_column_letter(column)}{row}" if column <= MAX_SHEET_COLUMNS else f"column {column} of row {row}"
+
+
+def _misplaced(file: Path, got: str) -> InputError:
+    fix = "The workbook is damaged: save it again as .xlsx, or as CSV in UTF-8."
+    return refuse("misplaced_cell", expected="rows and cells in the order of their references", got=got, where=str(file), fix=fix)
 
 
 def _read_parquet(file: Path) -> pd.DataFrame:

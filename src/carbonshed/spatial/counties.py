@@ -116,7 +116,7 @@ def county_problems(
         try:
             _booleans(frame[is_district])
         except InputError as error:
-            problems += error.problems
+            problems += [problem.within(where) for problem in error.problems]
     shapes = np.asarray(frame.geometry.array, dtype=object)
     labels = frame[id].astype("str").to_numpy()
     shape_problems, usable = _geometry_problems(shapes, labels, where)

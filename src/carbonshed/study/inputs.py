@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -34,7 +34,7 @@ from carbonshed.study.policy_inputs import planner_tables
 from carbonshed.study.provenance import Finder, file_state
 from carbonshed.study.raster_inputs import raster_problems, raster_roles
 from carbonshed.study.settings import settings_problems
-from carbonshed.study.total_inputs import read_emissions, read_long, read_totals, warn_all
+from carbonshed.study.total_inputs import read_emissions, read_long, read_totals, unknown_carbon, warn_all
 
 READ_WITH: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"coefficients": ("npp", "respiration"), "emissions": ("lights", "population", "gdp")}
@@ -219,7 +219,9 @@ def gather_inputs(spec: Spec, files: InputFiles) -> tuple[Inputs, list[Problem]]
     crs = _attempt(problems, _study_crs, spec, raw_counties, raw_region)
     counties = region = None
     if raw_counties is not None and crs is not None:
-        found = county_problems(raw_counties, **_county_columns(spec), where=files.paths["counties"][0].name)
+        where = files.paths["counties"][0].name
+        found = county_problems(raw_counties, **_county_columns(spec), where=where)
+        found = [replace(p, where=f"{where}, columns of [counties]") if p.code == "missing_column" else p for p in found]
         problems += [p for p in found if p.severity == "error"]
         warn_all(found)
         if not any(p.severity == "error" for p in found):
@@ -338,6 +340,10 @@ def _read_table(
     table = read_long(files.paths["county_table"][0], id_column, spec, of_table, problems, encoding=spec.counties.encoding, also=also)
     if moves and table is not None:
         table = onto_base_year(table, moves[0], ids=ids, years=spec.study.years)
+    if table is not None and counties is not None and spec.land_cover is None:  # else the table's carbon is only compared
+        found = unknown_carbon(table, counties, where=files.paths["county_table"][0].name)
+        problems += [p for p in found if p.severity == "error"]
+        warn_all(found)
     if table is None or not also:
         return table, None
     for header, name in also.items():

@@ -11,12 +11,15 @@ import pandas as pd
 
 from carbonshed.accounting.carbon_sources import check_emission_density
 from carbonshed.accounting.energy import energy_emission
-from carbonshed.checks import DataWarning, InputError, Problem, warn
+from carbonshed.checks import DataWarning, InputError, Problem, Severity, examples, warn
 from carbonshed.readers.emissions import read_energy, read_sector_emissions
 from carbonshed.readers.raw_tables import read_raw_table
 from carbonshed.readers.tables import NOTHING, county_table, county_table_problems
 from carbonshed.study.carbon_config import AllocatedTable, EmissionsSection
 from carbonshed.study.config import Spec
+
+MIN_KNOWN = 0.98
+"""Share of the area on which source and sink must be known, as `zoning_indicators` asks: said before the run, with the file."""
 
 
 def read_emissions(
@@ -47,7 +50,38 @@ def read_emissions(
     if table is not None and units is not None and "carbon_source" in table:
         totals = table.groupby([table.index, "year"])["carbon_source"].sum().droplevel("year")
         check_emission_density(totals, _areas(units), where=f"[emissions] path, {path.name}")
+        if _tell(unknown_carbon(table, units, where=path.name), problems):
+            return None
     return table
+
+
+def unknown_carbon(table: pd.DataFrame, units: gpd.GeoDataFrame, *, where: str) -> list[Problem]:
+    """What must be said of counties, cities or provinces whose carbon a table leaves empty: an error where zones could not be told.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Index `unit_id`; year, and carbon_source or carbon_sink (t CO2 a-1) or both.
+    units : GeoDataFrame
+        Counties, or the region as one, with `area_km2`.
+    where : str
+        Name of the table's file.
+    """
+    areas, problems = _areas(units), []
+    for name in ("carbon_source", "carbon_sink"):
+        if name not in table:
+            continue
+        for year, rows in table.groupby("year"):
+            empty = rows.index[rows[name].isna()].unique()
+            if empty.empty:
+                continue
+            known = 1 - areas.reindex(empty).sum() / areas.reindex(rows.index.unique()).sum()
+            expected = f"{name} known on at least {MIN_KNOWN:.0%} of the area"
+            got = f"{known:.1%} in {year}; none for {examples(empty)}"
+            fix = "Fill the cells: 0 only where it is known to be zero."
+            severity: Severity = "warning" if known >= MIN_KNOWN else "error"
+            problems.append(Problem("coverage", expected, got, f"{where}, column of {name}", fix, severity))
+    return problems
 
 
 def _energy(
