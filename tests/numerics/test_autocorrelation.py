@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from itertools import permutations as orders
+from itertools import product
 
 import numpy as np
 import pytest
@@ -186,8 +187,11 @@ def test_sweep_equals_the_definition_with_ties_and_islands(seed, n, share, kind)
     weights = random_links(rng, n, share)
     table = perm.draw_table(n, int(np.diff(weights.indptr).max(initial=0)), permutations=39, seed=seed)
     expected = exact_counts(values, weights, table)
-    for scaled in (weights, row(weights)):
-        greater, less = perm.conditional_counts(values, scaled, table)
+    for scaled, few in product((weights, row(weights)), (0, 10**9)):
+        with pytest.MonkeyPatch.context() as patch:  # by the sorted sweep, and by new sums
+            patch.setattr(perm, "FEW_LINKS", few)
+            patch.setattr(perm, "FEW_LINKS_A_ROUND", 0)
+            greater, less = perm.conditional_counts(values, scaled, table)
         assert (greater.tolist(), less.tolist()) == expected
 
 
@@ -208,7 +212,10 @@ def test_unequal_weights_follow_the_definition(seed, n):
             assert (greater[i], less[i]) == (np.sum(sums >= observed - 1e-12), np.sum(sums <= observed + 1e-12))
 
 
-def test_unequal_and_equal_weights_agree_where_they_meet():
+@pytest.mark.parametrize("few", [0, 10**9])
+def test_unequal_and_equal_weights_agree_where_they_meet(few, monkeypatch):
+    monkeypatch.setattr(perm, "FEW_LINKS", few)
+    monkeypatch.setattr(perm, "FEW_LINKS_A_ROUND", 0)
     rng = np.random.default_rng(0)
     values, weights = rng.standard_normal(80), random_links(rng, 80, 0.1)
     table = perm.draw_table(80, int(np.diff(weights.indptr).max()), permutations=199, seed=1)
@@ -223,6 +230,8 @@ def test_unequal_and_equal_weights_agree_where_they_meet():
 def test_parts_of_the_sweep_change_nothing(unequal, part, monkeypatch):
     """Sites in parts, islands and ties among them: the counts are those of the definition at every site."""
     monkeypatch.setattr(perm, "PART", part)
+    monkeypatch.setattr(perm, "FEW_LINKS", 0)
+    monkeypatch.setattr(perm, "FEW_LINKS_A_ROUND", 0)
     rng = np.random.default_rng(part)
     for n in (1, 2, 8, 61):
         values, weights = rng.integers(-2, 3, n).astype(float), random_links(rng, n, 0.1)
@@ -370,3 +379,21 @@ def test_global_statistics_equal_esda():
     assert auto.geary_variance(40, auto.weight_sums(standard)) == pytest.approx(geary.VC_norm, rel=1e-12)
     assert auto.general_g(values, weights) == pytest.approx(g.G, rel=1e-12)
     assert auto.general_g_variance(values, sums) == pytest.approx(g.VG, rel=1e-9)
+
+
+def test_settled_by_hand():
+    noisy = 200 * (1 + 4e-4 * np.array([0.0, 1.0, *[0.5] * 200]))
+    assert len(set(auto.settled(noisy).tolist())) == 1 and auto.settled(noisy)[0] == pytest.approx(noisy.mean())
+    for signal in (np.array([1.0, 1.001, 1.002]), np.array([0.0] * 99 + [1.0]), np.array([1.0] * 1_000_000 + [1.02]), np.zeros(0)):
+        assert auto.settled(signal) is signal
+    gap = auto.settled(np.array([3.0, np.nan, 3.0 + 1e-9]))
+    assert np.isnan(gap[1]) and gap[0] == gap[2]
+
+
+@given(st.lists(st.floats(-100, 100), min_size=2, max_size=30), st.floats(0.5, 2e6), st.sampled_from([1, -1]))
+def test_settled_does_not_depend_on_units_or_sign(values, factor, sign):
+    field = np.array(values)
+    one, other = auto.settled(field), auto.settled(sign * factor * field)
+    if field.std() > 1e-9 and abs(field.std() - auto.SAME * np.abs(field).max()) > 1e-9:
+        assert (np.ptp(one) == 0) == (np.ptp(other) == 0)
+    assert one.mean() == pytest.approx(field.mean(), abs=1e-9)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from importlib import resources
 
 import geopandas as gpd
 import numpy as np
@@ -46,6 +47,15 @@ def same_land(folder, value=1):
             dataset.write(np.full(shape, value, dtype="uint8"), 1)
 
 
+def lines_of(zones):
+    """The policy table that ships, with the lines of some zones only."""
+    whole = resources.files("carbonshed").joinpath("data", "policy.toml").read_text(encoding="utf-8")
+    head, *lines = re.split(r"(?=^\[\[line)", whole, flags=re.M)
+    kept = [line for line in lines if any(f'zone = "{zone}"' in line for zone in zones)]
+    assert 0 < len(kept) < len(lines)
+    return head + "".join(kept)
+
+
 REFUSED = {
     "fewer counties than clusters": (
         lambda f: zoning(f, COUNTY + 'features = ["share_difference"]\nzones = 5', years=[2010]),
@@ -54,6 +64,28 @@ REFUSED = {
     "two features that are copies": (
         lambda f: zoning(f, COUNTY + 'features = ["source_density", "carbon_source_copy"]\nzones = 2'),
         ["carbon_source_copy"],
+    ),
+    "two features that say the same": (  # without a sink the net emission is the source
+        lambda f: (same_land(f), zoning(f, COUNTY + 'features = ["source_density", "net_emission_density"]\nzones = 2')),
+        ["source_density", "net_emission_density", "r = +1.0"],
+    ),
+    "a negative weight": (lambda f: zoning(f, "weights = { share_difference = -1 }"), ["share_difference = -1", "0 or more"]),
+    "a weight without bounds": (lambda f: zoning(f, "weights = { share_difference = inf }"), ["share_difference", "inf"]),
+    "a weight of no feature": (
+        lambda f: zoning(f, 'features = ["source_density"]\nweights = { sink_density = 2 }'),
+        ["sink_density", "source_density"],
+    ),
+    "a weight of no feature of the set": (
+        lambda f: zoning(f, COUNTY + 'features = "density"\nweights = { sink_densty = 2 }\nzones = 2'),
+        ["sink_densty", "sink_density"],
+    ),
+    "weights of 0 alone": (lambda f: zoning(f, 'features = ["source_density"]\nweights = { source_density = 0 }'), ["weight 0"]),
+    "a policy table that lacks a zone": (
+        lambda f: (
+            (f / "policy.toml").write_text(lines_of(["payment", "recipient"]), encoding="utf-8"),
+            zoning(f, COUNTY + 'features = ["source_density"]\nzones = 2\npolicy = "policy.toml"'),
+        ),
+        ["balanced", "policy.toml"],
     ),
     "a feature named twice": (
         lambda f: zoning(f, COUNTY + 'features = ["share_difference", "share_difference"]\nzones = 2'),
@@ -107,6 +139,53 @@ def test_a_feature_without_variance_beside_others_is_left_out_and_said(small_stu
     result = cs.Study.open(small_study).run(until="zones")
     said = " ".join(row["message"] for row in result.manifest["warnings"] if row["step"] == "zones")
     assert "wetland" in said and "wetland" in result.manifest["choices"]["zoning"]["quality"]["features_left_out"]
+
+
+def test_uniform_land_has_no_pattern(small_study):
+    """Cells cut by counties differ in their last digits: that is no signal, and neither a statistic nor a side comes of it."""
+    same_land(small_study, value=2)
+    zoning(small_study, COUNTY + 'features = ["source_density"]\nzones = 2')
+    result = cs.Study.open(small_study).run(until="statistics")
+    grid = result.accounts_grid
+    density = (grid["carbon_sink"] / grid["area_km2"])[grid["scale_km"] == 4]
+    assert density.min() > 0 and 1e-9 < np.ptp(density) / density.max() < 1e-4  # the noise is there
+    response = result.table("scale_response").set_index("quantity").loc["carbon_sink"]
+    shown = [
+        "moran_i",
+        "moran_z",
+        "moran_p",
+        "cv",
+        "geary_c",
+        "loss_information",
+        "general_g",
+        "entropy",
+        "hot_share",
+        "nugget_ratio",
+        "scale_variance",
+    ]
+    assert response[shown].isna().all(axis=None)
+    assert result.table("scale_response").set_index("quantity").loc["carbon_source", "moran_i"].notna().all()
+    choice = result.scale_choice.set_index("quantity").loc["carbon_sink"]
+    assert pd.isna(choice["scale_km"]) and choice["headline"].startswith("no scale")
+    local = result.table("spatial_statistics")
+    local = local[local["quantity"] == "carbon_sink"]
+    numbers = ["local_moran_i", "local_moran_p", "gi_star_z", "gi_star_p", "standard_value", "spatial_lag"]
+    assert local[numbers].isna().all(axis=None) and set(local["lisa_class"]) == {"ns"}
+    said = [row["message"] for row in result.manifest["warnings"]]
+    assert any("carbon_sink: a constant field" in each for each in said) and any("all values are equal" in each for each in said)
+
+
+def test_a_feature_of_weight_0_is_as_if_left_out(small_study):
+    both = COUNTY + 'features = ["share_difference", "source_density"]\nzones = 2\n'
+    zoning(small_study, both + "weights = { source_density = 0, share_difference = 2 }")
+    weighed = cs.Study.open(small_study).run(small_study / "a", until="zones")
+    assert weighed.manifest["choices"]["zoning"]["scaler"]["share_difference"]["weight"] == 2
+    zoning(small_study, COUNTY + 'features = ["share_difference"]\nzones = 2')
+    alone = cs.Study.open(small_study).run(small_study / "b", until="zones")
+    assert weighed.zones["zone"].tolist() == alone.zones["zone"].tolist()
+    zoning(small_study, both)
+    plain = cs.Study.open(small_study).run(small_study / "c", until="zones")
+    assert plain.zones["zone_confidence"].tolist() != weighed.zones["zone_confidence"].tolist()
 
 
 def test_an_island_has_no_local_statistic_and_is_named(small_study):

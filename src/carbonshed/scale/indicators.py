@@ -1,7 +1,8 @@
 """Indicators of the cells of one side in one year: autocorrelation, spread, texture, semivariogram, hot spots, concentration.
 
 Throughout z_i is the density of cell i, ``quantity / land area inside the region``; n cells have enough of their area inside.
-What is undefined is NaN: everything on a constant field, and on amounts of mixed sign whatever needs a mean or shares.
+What is undefined is NaN: everything on a field that is constant (but for the
+rounding of areas, see `settled`), and on amounts of mixed sign whatever needs a mean or shares.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.special import ndtr
 
-from carbonshed.numerics.autocorrelation import deviations, geary_c, general_g, general_g_variance, getis_ord_z, weight_sums
+from carbonshed.numerics.autocorrelation import deviations, geary_c, general_g, general_g_variance, getis_ord_z, settled, weight_sums
 from carbonshed.numerics.global_permutation import moran_test
 from carbonshed.numerics.inequality import concentration_index
 from carbonshed.numerics.permutation import benjamini_hochberg
@@ -84,7 +85,7 @@ def make_side(base: BaseYear, side_km: float, k: int, shift: tuple[int, int], mi
     blocks = Blocks(block_rows, block_cols, found.sums(base.area), found.sums(base.value))
     inside = (blocks.area >= min_inside * side_km**2 * (1 - 1e-9)) & (blocks.area > 0)
     links = lattice_neighbours(block_rows[inside], block_cols[inside])
-    return Side(side_km, k, blocks, member, inside, blocks.total[inside] / blocks.area[inside], links)
+    return Side(side_km, k, blocks, member, inside, settled(blocks.total[inside] / blocks.area[inside]), links)
 
 
 def side_indicators(side: Side, *, is_net: bool, settings: Settings) -> tuple[dict[str, Any], Integers]:

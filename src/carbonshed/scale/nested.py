@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from carbonshed.numerics.autocorrelation import SAME
 from carbonshed.scale.blocks import BaseYear, Blocks, block_membership
 from carbonshed.scale.indicators import Side
 
@@ -32,10 +33,11 @@ def loss_information(base: BaseYear, blocks: Blocks) -> float:
     if not held.any():
         return float("nan")
     density = base.value[held] / base.area[held]
-    if np.ptp(density) <= 1e-12 * np.abs(density).max():
-        return float("nan")
     mean = float(blocks.total.sum() / blocks.area.sum())
-    return 1 - _squares(blocks.total, blocks.area, mean) / _squares(base.value, base.area, mean)
+    whole = _squares(base.value, base.area, mean)
+    if whole <= (SAME * float(np.abs(density).max())) ** 2 * float(base.area.sum()):
+        return float("nan")
+    return 1 - _squares(blocks.total, blocks.area, mean) / whole
 
 
 def scale_variance(blocks: Blocks, parent: int, cell_km2: float) -> float:

@@ -114,6 +114,7 @@ class ZoningSection(Section):
 
     level: Literal["grid", "county"] = "grid"
     features: str | list[str] = "budget"
+    weights: dict[str, float] = Field(default={})
     method: Literal["som_kmeans", "kmeans", "gmm", "ward", "rules"] = "som_kmeans"
     zones: int = Field(default=3, ge=2, le=8)
     contiguous: bool = False
@@ -135,6 +136,19 @@ class ZoningSection(Section):
         if isinstance(features, str) and features not in ZONING_SETS:
             raise ValueError(f"a feature set is one of {', '.join(ZONING_SETS)}, or give a list of terms")
         return features
+
+    @model_validator(mode="after")
+    def _weights_of_features(self) -> ZoningSection:
+        wrong = [f"{name} = {weight:g}" for name, weight in self.weights.items() if weight < 0]
+        if wrong:
+            raise ValueError(f"weights are 0 or more: {', '.join(wrong)}")
+        if isinstance(self.features, list):
+            others = [name for name in self.weights if name not in self.features]
+            if others:
+                raise ValueError(f"weights of what is no feature: {', '.join(others)}; the features are {', '.join(self.features)}")
+            if self.features and all(self.weights.get(name, 1.0) == 0 for name in self.features):
+                raise ValueError("all features have the weight 0: give one of them more")
+        return self
 
 
 class CompensationSection(Section):

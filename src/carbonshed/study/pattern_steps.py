@@ -15,6 +15,7 @@ from scipy.sparse import csr_array
 
 from carbonshed.checks import DataWarning, check_conserved, warn
 from carbonshed.compensation.drift import drift_check
+from carbonshed.numerics.autocorrelation import settled
 from carbonshed.scale.choose import mark_chosen
 from carbonshed.scale.interval import scale_interval
 from carbonshed.spatial.cell_ids import parse_cell_ids
@@ -107,6 +108,7 @@ def zone_model(spec: Spec, accounts: pd.DataFrame, *, contiguous: bool | None = 
         zoning_indicators(accounts),
         method=spec.zoning.method,
         features=spec.zoning.features,
+        weights=spec.zoning.weights,
         zones=spec.zoning.zones,
         seed=spec.study.seed,
         **options,
@@ -212,10 +214,12 @@ def _outline(frame: gpd.GeoDataFrame) -> np.ndarray[Any, Any]:
 
 
 def _local(rows: pd.DataFrame, values: pd.Series, quantity: str, year: int, neighbours: Any, seed: int) -> pd.DataFrame:
+    values = pd.Series(settled(values.to_numpy(dtype=np.float64)), index=values.index)
     moran = local_moran(values, row_standardise(neighbours), seed=seed)
     hot = getis_ord(values, neighbours, star=True, seed=seed)
     table = moran.join(hot[["gi_star_z", "gi_star_p", "gi_star_class", "gi_star_class_fdr"]])
-    table["standard_value"] = (values - values.mean()) / values.std(ddof=0)
+    spread = values.std(ddof=0) if values.max() > values.min() else float("nan")
+    table["standard_value"] = (values - values.mean()) / spread
     table["spatial_lag"] = table["local_moran_i"] / table["standard_value"].where(table["standard_value"] != 0)
     table.insert(0, "year", year)
     table.insert(1, "quantity", quantity)

@@ -44,15 +44,22 @@ def worth_step(context: Context) -> StepOutput:
     """Methods with equal features, stability, features in turn, number of zones, other divisions, and the zones of neighbouring sides."""
     spec = context.spec
     accounts = zoning_accounts(spec, context.tables)
-    context.progress(0.0, "comparing methods")
-    methods = worth_of_methods(
-        zoning_indicators(accounts), runs=spec.zoning.runs, zones=spec.zoning.zones, seed=spec.study.seed, features=spec.zoning.features
-    )
-    context.progress(0.4, "stability")
+    context.progress(0.0, "stability")
     free = zone_model(spec, accounts, contiguous=False, counts=())
     model = fit_study_zones(spec, context.tables, counts=()) if spec.zoning.contiguous else free
     links = yearly_neighbours(model.indicators)
     stability = zone_stability(model, links, runs=spec.zoning.runs, seed=spec.study.seed)
+    context.progress(0.2, "comparing methods")
+    methods = worth_of_methods(
+        zoning_indicators(accounts),
+        links,
+        runs=spec.zoning.runs,
+        zones=spec.zoning.zones,
+        seed=spec.study.seed,
+        known=None if spec.zoning.contiguous else {spec.zoning.method: float(stability.summary["mean_ari"].to_dict()["bootstrap"])},
+        features=spec.zoning.features,
+        weights=spec.zoning.weights,
+    )
     output = StepOutput(
         tables={
             "zone_methods": methods.reset_index(),

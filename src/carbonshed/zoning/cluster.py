@@ -22,6 +22,8 @@ METHODS = ("som_kmeans", "kmeans", "gmm", "ward", "rules")
 SOM_LEAST_ROWS = 30
 WARD_MOST_ROWS = 20_000
 SILHOUETTE_ROWS = 5_000
+MIXTURE_STARTS = 10
+"""Starts of the Gaussian mixture, of which the best is kept."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,17 @@ def group_means(x: Floats, labels: Integers, k: int) -> Floats:
     return np.stack([x[labels == cluster].mean(axis=0) for cluster in range(k)])
 
 
-def fit_clusters(x: Floats, k: int, *, method: str, som: SOM | None, n_init: int, seed: int, nodes: Integers | None = None) -> Clusterer:
+def fit_clusters(
+    x: Floats,
+    k: int,
+    *,
+    method: str,
+    som: SOM | None,
+    n_init: int,
+    seed: int,
+    nodes: Integers | None = None,
+    mixture_starts: int = MIXTURE_STARTS,
+) -> Clusterer:
     """Cluster the rows x into k groups (any method but `rules`).
 
     `som_kmeans`: K-Means on the codebook vectors of `som`, weighted by hit counts, empty nodes left out; a row has the cluster of its
@@ -112,7 +124,7 @@ def fit_clusters(x: Floats, k: int, *, method: str, som: SOM | None, n_init: int
             return _on_codebook(som.predict(x) if nodes is None else nodes, k, som, n_init, seed)
         warn(f"the SOM uses fewer than {k} nodes: K-Means runs on the cells.")
     if method == "gmm":
-        mixture = GaussianMixture(k, n_init=10, max_iter=500, random_state=seed).fit(x)
+        mixture = GaussianMixture(k, n_init=mixture_starts, max_iter=500, random_state=seed).fit(x)
         components = mixture.predict(x)
         centres = mixture.means_[np.unique(components)]
         to_cluster = nearest_centre(mixture.means_, centres)

@@ -71,7 +71,8 @@ def zone_stability(
     starts    the starts of K-Means (`n_init` of them, the best kept) or of the mixture; the map stays, as it draws nothing
     one_start a single start of K-Means: the habit of print
     sample    the map starts at rows drawn from the data, instead of on the plane of the principal components; and the starts
-    bootstrap as many cells or counties as there are, with replacement and with all their years; every row then gets a zone
+    bootstrap as many cells or counties as there are, with replacement and with all their years; every row then gets a zone; of a mixture
+              the best of 3 starts
     ======== ====================================================================================================
 
     Agreement of two runs, of the zones as named: adjusted Rand index and normalised mutual information. Entropy of a cell:
