@@ -55,6 +55,7 @@ def test_numbers_pass_unchanged(values: list[float]) -> None:
         ({"population": ["1,234", "6"]}, "not_a_number", "1,234 (line 2)"),
         ({"population": ["-5", "6"]}, "negative", "-5 (line 2)"),
         ({"population": ["inf", "6"]}, "infinite", "inf (line 2)"),
+        ({"population": ["1e30", "6"]}, "too_large_number", "1e30 (line 2)"),
         ({"carbon_sink_t": ["-5", "6"]}, "negative", "sinks are stored positive"),
         ({"engel_coefficient": ["30.2", "0.28"]}, "percent", "30.2 (line 2)"),
         ({"unit_id": ["010101", "010101"]}, "duplicate_row", "010101 2020"),

@@ -49,6 +49,10 @@ MAX_TILE = 2**28
 MAX_BANDS = 5_000
 """A GeoTIFF packs at most about 20,000 pixels in a byte; what says it holds more than this is damaged, and would be read for hours."""
 
+LONGEST_DEGREES = 180.0
+LONGEST_METRES = 1e8
+"""No pixel is longer: it would reach round the Earth."""
+
 DAMAGED = "The file is damaged: get it again."
 
 COLOURS = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
@@ -137,6 +141,10 @@ def check_size(dataset: Any, path: Path) -> None:
     if not np.isfinite(numbers).all() or not abs(dataset.transform.determinant) > 0:
         got = ", ".join(f"{number:g}" for number in numbers)
         raise refuse("raster_transform", expected="pixels with an area", got=got, where=str(path), fix=DAMAGED)
+    longest = LONGEST_DEGREES if dataset.crs is not None and dataset.crs.is_geographic else LONGEST_METRES
+    if np.abs(numbers[[0, 1, 3, 4]]).max() > longest:
+        got = f"{np.abs(numbers[[0, 1, 3, 4]]).max():g}"
+        raise refuse("raster_transform", expected=f"pixels of at most {longest:g} a side", got=got, where=str(path), fix=DAMAGED)
 
 
 class Handles:

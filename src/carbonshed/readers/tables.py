@@ -19,7 +19,11 @@ TEXT_TERMS = ("name", "city", "province", "is_district")
 NUMBER_KINDS = ("extensive", "intensive", "money")
 SIGNED = ("net_carbon_emission", "account_deficit", "carbon_account", "revised_deficit", "share_difference", "net_emission_density")
 NEEDED_POSITIVE = ("gdp_yuan", "population", "area_km2")
-"""Zero or missing drops a county from the forms that need it: said, not stopped."""
+NEEDED = ("fiscal_revenue_yuan", "engel_coefficient")
+"""Zero or missing (of the second, missing) drops a county from the forms that need it: said, not stopped."""
+
+LARGEST = 1e18
+"""Of no county is any quantity larger in its unit: the world's yearly product is some 1e15 yuan."""
 
 CARBON_WORDS = re.compile(r"carbon|co2|emission|碳|排放", re.IGNORECASE)
 STOCK_WORDS = re.compile(r"stock|storage|储|存量|碳库", re.IGNORECASE)
@@ -272,6 +276,9 @@ def _number_problems(cells: pd.Series, name: str, where: str) -> list[Problem]:
         problems.append(Problem("not_a_number", expected, _cells(text), where, fix))
     if np.isinf(values).any():
         problems.append(Problem("infinite", "finite numbers", _cells(cells[np.isinf(values)]), where, "Mend the cells."))
+    huge = np.isfinite(values) & (values.abs() > LARGEST)
+    if huge.any():
+        problems.append(Problem("too_large_number", f"numbers up to {LARGEST:g}", _cells(cells[huge]), where, "Mend the cells."))
     if name not in SIGNED and (values < 0).any():
         fix = "Mend the cells; sinks are stored positive." if "carbon" in name else "Mend the cells."
         problems.append(Problem("negative", "values >= 0", _cells(cells[values < 0]), where, fix))
@@ -282,16 +289,18 @@ def _number_problems(cells: pd.Series, name: str, where: str) -> list[Problem]:
 
 
 def _doubts(rows: pd.DataFrame, columns: dict[str, tuple[str, float | None]], id: str, where: str) -> list[Problem]:
-    """GDP, population or area that is zero or missing."""
+    """GDP, population or area that is zero or missing; fiscal revenue or Engel coefficient that is missing."""
     problems = []
     for header, (name, _) in columns.items():
-        if name in NEEDED_POSITIVE:
-            values = _numbers(rows[header])
-            lacking = rows.loc[values.isna() | (values == 0), id]
-            if len(lacking):
-                fix = "These counties are left out of the forms that need it; fill the value if it is known."
-                got = f"zero or missing for {examples(lacking.unique())}"
-                problems.append(Problem("not_positive", f"{name} > 0", got, f"{where}, column {header}", fix, "warning"))
+        if name not in NEEDED_POSITIVE + NEEDED:
+            continue
+        values = _numbers(rows[header])
+        lacking = rows.loc[values.isna() | ((values == 0) & (name in NEEDED_POSITIVE)), id]
+        if len(lacking):
+            fix = "These counties are left out of the forms that need it; fill the value if it is known."
+            code, expected, got = ("not_positive", f"{name} > 0", "zero or missing") if name in NEEDED_POSITIVE else ("empty", name, "none")
+            got = f"{got} for {examples(lacking.unique())}"
+            problems.append(Problem(code, expected, got, f"{where}, column {header}", fix, "warning"))
     return problems
 
 

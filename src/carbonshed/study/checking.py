@@ -30,11 +30,12 @@ def deep_check(spec: Spec, files: InputFiles | list[Problem]) -> list[Problem]:
 
 
 def _of_both(problem: Problem, files: InputFiles) -> Problem:
-    """Where a raster and the units do not meet, either may be wrong: the file of the units is named too."""
-    units = [path.name for role in ("counties", "region") for path in files.paths.get(role, [])]
-    if problem.code != "not_covered" or not units:
-        return problem
-    return replace(problem, fix=f"{problem.fix} The units come from {', '.join(units)}.")
+    """Where a raster does not meet the units or the legend, either may be wrong: the other's file is named too."""
+    what, roles = {"not_covered": ("units come", ("counties", "region")), "unknown_class": ("legend comes", ("legend",))}.get(
+        problem.code, ("", ())
+    )
+    names = [path.name for role in roles for path in files.paths.get(role, [])]
+    return replace(problem, fix=f"{problem.fix} The {what} from {', '.join(names)}.") if names else problem
 
 
 def _land_cover_problems(spec: Spec, files: InputFiles, inputs: Inputs) -> list[Problem]:

@@ -136,6 +136,10 @@ def value_problems(role: str, about: RasterRole, looks: Sequence[RasterLook]) ->
     if negative:
         fix = "Set the nodata value of the file, or mask its fill values."
         problems.append(Problem("negative", "values >= 0", examples(negative), _place(about, looks), fix))
+    zero = [str(each.year) for each in looks if each.least == each.largest == 0]
+    if zero:
+        got, fix = f"0 in all pixels looked at in {examples(zero)}", "Check the file: nothing at all is rarely true of a region."
+        problems.append(Problem("only_zero", "values above 0 somewhere", got, _place(about, looks), fix, "warning"))
     return problems + (_density_problems(about, looks) if about.unit else [])
 
 
