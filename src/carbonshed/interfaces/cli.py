@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -109,14 +110,18 @@ def run(
     *,
     out: Out = None,
     until: Annotated[str | None, typer.Option("--until", help="Stop after this step.")] = None,
+    workers: Annotated[int | None, typer.Option("--workers", min=1, help="Read rasters in so many processes (Dask); same bytes.")] = None,
+    scheduler: Annotated[str | None, typer.Option("--scheduler", help="Or on a Dask cluster, e.g. tcp://node1:8786.")] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Say what would run and why; run nothing.")] = False,
     inputs: Inputs = None,
     as_json: Json = False,
     lang: Lang = "en",
 ) -> None:
     """Run a study, or what of it is not done yet."""
+    if workers is not None and scheduler is not None:
+        raise typer.BadParameter("give --workers or --scheduler, not both")
     if not explain:
-        _run(study, out, until, as_json, lang, inputs)
+        _run(study, out, until, as_json, lang, inputs, workers, scheduler)
         return
     with exit_codes(as_json=as_json, lang=lang):
         from carbonshed.study.study import Study
@@ -125,10 +130,28 @@ def run(
         give({"ok": True, "plan": rows} if as_json else "\n".join(f"{r['action']:6} {r['step']:14} {r['reason']}" for r in rows))
 
 
-def _run(study: Path, out: Path | None, until: str | None, as_json: bool, lang: str, inputs: Path | None = None) -> None:
+def _cluster(workers: int | None, scheduler: str | None) -> AbstractContextManager[Any]:
+    """How rasters are read: here, or on a cluster that ends with the block."""
+    if workers is None and scheduler is None:
+        return nullcontext()
+    from carbonshed.study.cluster import Cluster
+
+    return Cluster(workers=workers, scheduler=scheduler)
+
+
+def _run(
+    study: Path,
+    out: Path | None,
+    until: str | None,
+    as_json: bool,
+    lang: str,
+    inputs: Path | None = None,
+    workers: int | None = None,
+    scheduler: str | None = None,
+) -> None:
     progress = ProgressTalk(as_json=as_json)
     try:
-        with exit_codes(as_json=as_json, lang=lang), notices(as_json=as_json):
+        with exit_codes(as_json=as_json, lang=lang), notices(as_json=as_json), _cluster(workers, scheduler) as run_tasks:
             from carbonshed.study.study import Study
 
             def draw(folder: Path) -> None:
@@ -142,6 +165,7 @@ def _run(study: Path, out: Path | None, until: str | None, as_json: bool, lang: 
                 until=until,
                 progress=lambda fraction, message: progress(0.6 * fraction, message),
                 finish=draw if until is None else None,
+                run_tasks=run_tasks,
             )
             folder = result.folder
             assert folder is not None
@@ -283,18 +307,27 @@ def verify(result: ResultPath, *, as_json: Json = False, lang: Lang = "en") -> N
 
 @app.command()
 def audit(result: ResultPath, *, as_json: Json = False, lang: Lang = "en") -> None:
-    """Every conservation identity of a result with its relative error."""
+    """Recompute every conservation identity of a result from its tables, each with its relative error."""
     with exit_codes(as_json=as_json, lang=lang):
-        from carbonshed.study.study import Result
+        from carbonshed.study.auditing import audit as audit_folder
+        from carbonshed.study.auditing import broken
 
-        rows = Result.open(result).manifest["balance_checks"]
-        largest = max((row["relative_error"] for row in rows), default=0.0)
+        found = audit_folder(result)
+        problems = broken(found, lang)
+        largest = max((row.relative_error for row in found), default=0.0)
         if as_json:
-            give({"ok": True, "largest_relative_error": largest, "balance_checks": rows})
-            return
-        for row in rows:
-            give(f"{row['relative_error']:9.1e}  {row.get('year', ''):>4}  {row['what']}: {row['before']:,.6g} -> {row['after']:,.6g}")
-        give(words("audit", lang, count=len(rows), error=largest))
+            rows = [row.as_dict() for row in found]
+            told = {"ok": not problems, "largest_relative_error": largest, "identities": rows}
+            give(told | ({"problems": [problem.as_dict() for problem in problems]} if problems else {}))
+        else:
+            for row in found:
+                mark = "  " if row.holds else "!!"
+                give(f"{mark} {row.relative_error:9.1e}  {row.count:>9,}  {row.zh if lang == 'zh' else row.en}")
+            for problem in problems:
+                say(problem_text(problem, lang))
+            give(words("broken" if problems else "audit", lang, count=len(found), error=largest, broken=len(problems)))
+    if problems:
+        raise typer.Exit(Exit.BAD_DATA)
 
 
 @app.command()

@@ -49,7 +49,14 @@ WORDS = {
         "en": "All {count} files are as they were written; {checks} balance checks hold; no input that is still there has changed.",
         "zh": "全部 {count} 个文件与写入时一致；{checks} 项平衡核对成立；仍在原处的输入均未改动。",
     },
-    "audit": {"en": "{count} identities, largest relative error {error:.1e}.", "zh": "共核对 {count} 项守恒，最大相对误差 {error:.1e}。"},
+    "audit": {
+        "en": "{count} identities hold; largest relative error {error:.1e}.",
+        "zh": "{count} 项守恒恒等式全部成立，最大相对误差 {error:.1e}。",
+    },
+    "broken": {
+        "en": "{broken} of {count} identities do NOT hold; largest relative error {error:.1e}.",
+        "zh": "{count} 项守恒恒等式中有 {broken} 项不成立，最大相对误差 {error:.1e}。",
+    },
 }
 
 
