@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import tomllib
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +26,25 @@ GROUPS = {
     "Zones": ("zoning_indicators", "classify_zones", "SOM"),
     "Compensation": ("revise_account", "compensation_amount", "compensation_priority", "compensation_flow"),
 }
-HEADS = {
-    "en": (
-        "Glossary",
-        "Every quantity of the tables: `carbonshed terms NAME` says the same.",
-        ("name", "English", "中文", "symbol", "unit", "definition", "source"),
-    ),
-    "zh": (
-        "术语表",
-        "结果表中的每一个量；`carbonshed terms 名称` 给出同样的内容。",
-        ("列名", "英文", "中文", "符号", "单位", "定义", "出处"),
-    ),
+GLOSSARY = {
+    "en": {
+        "lead": "Every quantity of the tables, in alphabetical order of the column names; `carbonshed terms NAME` says the same.",
+        "title": "Glossary",
+        "heads": ("column, symbol, unit", "name", "definition"),
+        "colon": ": ",
+        "sign": "Sign",
+        "source": "Source",
+        "weight": "Mean weighted by",
+    },
+    "zh": {
+        "lead": "结果表中的每一个量，按列名的字母顺序；`carbonshed terms 名称 --lang zh` 给出同样的内容。",
+        "title": "术语表",
+        "heads": ("列名、符号、单位", "名称", "定义"),
+        "colon": "：",
+        "sign": "正负号",
+        "source": "出处",
+        "weight": "均值权重",
+    },
 }
 
 
@@ -105,15 +114,29 @@ TABLES = {"legends": _legends, "coefficients": _coefficients, "prices": _prices}
 
 
 def glossary(lang: str) -> str:
-    """All registered terms as one table."""
-    title, lead, heads = HEADS[lang]
-    rows = "\n".join(_row(term) for term in terms().values())
-    return f"# {title}\n\n{lead}\n\n| {' | '.join(heads)} |\n|{'---|' * len(heads)}\n{rows}\n"
+    """All registered terms under the letters of their names, a table of three columns under each."""
+    words = GLOSSARY[lang]
+    text = [f"# {words['title']}", "", words["lead"], ""]
+    for letter, group in groupby(sorted(terms().values(), key=lambda term: term.name), key=lambda term: term.name[0]):
+        rows = [_row(term, lang) for term in group]
+        text += [f"## {letter.upper()}", "", _table(words["heads"], rows), ""]
+    return "\n".join(text)
 
 
-def _row(term: Term) -> str:
-    cells = (f"`{term.name}`", term.en, term.zh, term.symbol or "", term.unit, term.definition, term.source or "")
-    return "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+def _row(term: Term, lang: str) -> tuple[str, str, str]:
+    """Column name with symbol and unit; both names, that of the page first; the definition with rule of sign, weight and source."""
+    words = GLOSSARY[lang]
+    names = (term.zh, term.en) if lang == "zh" else (term.en, term.zh)
+    unit = [f"[{term.unit}]"] if term.unit != "-" else []
+    column = [f'<span id="{term.name}"></span>`{term.name}`', " ".join(([f"`{term.symbol}`"] if term.symbol else []) + unit)]
+    more = [(words[key], getattr(term, key)) for key in ("sign", "weight", "source") if getattr(term, key)]
+    said = [_plain(term.defined(lang)), *(f"<small>{word}{words['colon']}{_plain(value)}</small>" for word, value in more)]
+    return "<br>".join(filter(None, column)), f"**{names[0]}**<br>{names[1]}", "<br>".join(said)
+
+
+def _plain(text: str) -> str:
+    """Text in which no sign is taken for markup."""
+    return "".join(f"&#{ord(sign)};" if sign in "*_<>[]^~`\\" else sign for sign in text.replace("\n", " "))
 
 
 def api() -> str:

@@ -1,7 +1,7 @@
 """Registry of every quantity: its name, symbol, Chinese and English, unit, kind, sign, definition and source.
 
-The rows stand in ``data/terms.toml``, the Chinese definitions in ``data/definitions_zh.toml``. A column of a table is a registered term, and the term's *kind* alone decides how the
-column is aggregated: nobody calls ``.sum()`` on an intensive column.
+The rows stand in ``data/terms.toml``, the Chinese definitions in ``data/definitions_zh.toml``. A column of a table is a
+registered term, and the term's *kind* alone decides how the column is aggregated: nobody calls ``.sum()`` on an intensive column.
 """
 
 from __future__ import annotations

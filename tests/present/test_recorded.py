@@ -6,13 +6,17 @@ import re
 import string
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from carbonshed.checks import DataWarning
+from carbonshed.numerics.trend import mann_kendall
 from carbonshed.present.recorded import is_recorded, recorded, sentences
 from carbonshed.present.words import Words
 from carbonshed.scale.rules import Curves, consensus, moran_cv, moran_max
+from carbonshed.zoning.features import fit_features
 from carbonshed.zoning.name import failed_checks
 
 EN, ZH = Words("en"), Words("zh")
@@ -35,6 +39,12 @@ def test_every_row_has_both_languages_and_names_only_its_own_places():
         ("cap unknown, hence none, where fiscal_revenue_yuan is missing: all payers.", "缺少财政收入，封顶额未知，故不封顶：所有支付方。"),
         ("recipient: no cell has this zone", "没有单元属于受偿区"),
         ("the zones are not separable: payment: no cell has this zone; recipient: no cell has this zone.", "分区不可区分：没有单元属于支付区；没有单元属于受偿区。"),
+        ("features left out: nrca_built_up (needs built_up); ecc (follows from the others (the columns of NRCA sum to zero))",
+         "略去的指标：归一化显示性比较优势：建设用地（需要建设用地）；碳排放经济贡献系数（可由其余各列推出：NRCA 各列之和为零）"),
+        ("features that say nearly the same: ecc and esc (r = -0.975)", "内容几乎相同的指标：碳排放经济贡献系数与碳生态承载系数（r = -0.975）"),
+        ("class_transitions: the steps between the years differ (2, 3 years); their transitions are pooled all the same.", "各年份的间隔不同（2、3 年）；其转移仍合并统计。"),
+        ("a.csv: counties brought onto the base year: merged into 1301, 1302 (2); split 1305 (1).", "a.csv：各县已归并到基准年区划：并入 1301、1302（2 个）；拆分 1305（1 个）。"),
+        ("a.csv: expected registered terms; got column 'Notes', which is not used. Nothing to do if it is not needed.", "a.csv：'Notes' 列不是已登记的变量，未被使用；不需要则不必处理。"),
     ],
 )  # fmt: skip
 def test_known_sentences(text, zh):
@@ -63,6 +73,23 @@ def test_the_reasons_of_the_rules_are_all_worded():
     for answer in answers:
         assert is_recorded(answer.reason), answer.reason
         assert CHINESE.search(recorded(answer.reason, ZH))
+
+
+@pytest.mark.parametrize("values", [[1.0, 2.0, 3.0], [1.0, 2.0, 4.0, 3.0, 5.0]])
+def test_the_warning_of_short_series_is_worded(values):
+    """The warning comes from the function itself, so a reworded one is found here."""
+    with pytest.warns(DataWarning) as told:
+        mann_kendall(values)
+    assert is_recorded(str(told[0].message))
+
+
+def test_the_warnings_of_features_are_worded():
+    """Features left out, and features that are alike."""
+    x = np.arange(40.0)
+    frame = pd.DataFrame({"nrca_carbon_source": x, "nrca_carbon_sink": x + np.sin(9 * x), "nrca_population": 7.0})
+    with pytest.warns(DataWarning) as told:
+        fit_features(frame, features="nrca")
+    assert len(told) >= 2 and all(is_recorded(str(each.message)) for each in told), [str(each.message) for each in told]
 
 
 def curves(scales, moran, cv, significant, others) -> Curves:

@@ -74,7 +74,12 @@ def method_section(result: ResultFolder, words: Words) -> Section:
     section = Section("method", words("section.method"))
     used = [note for note in method_notes() if _is_used(note, result)]
     rows = tuple(
-        {"title": note[f"{words.lang}_title"], "formula": note["formula"], "text": note[words.lang], "source": note["source"]}
+        {
+            "title": note[f"{words.lang}_title"],
+            "formula": note["formula"],
+            "text": note[words.lang],
+            "source": recorded(note["source"], words),
+        }
         for note in used
     )
     section.blocks.append(Methods(rows))
@@ -137,7 +142,7 @@ def data_section(result: ResultFolder, words: Words) -> Section:
 
 
 def reproduce_section(result: ResultFolder, words: Words) -> Section:
-    """Versions, seed, digests and the call that draws this again."""
+    """Versions, seed, digests and the call that draws this again; nothing that differs between equal runs, such as how long they took."""
     section = Section("reproduce", words("section.reproduce"))
     manifest = result.manifest
     study = manifest.get("study") or {}
@@ -156,7 +161,6 @@ def reproduce_section(result: ResultFolder, words: Words) -> Section:
         columns = (
             text_column(words("column.step"), [row.get("name") for row in steps]),
             text_column(words("column.key"), [str(row.get("key") or "")[:HASH_DIGITS] for row in steps]),
-            number_column(words("column.seconds"), [row.get("seconds") for row in steps], unit=words("unit.seconds"), places=1),
         )
         section.blocks.append(Table(words("reproduce.steps"), columns, size="dense"))
     packages = manifest.get("packages") or {}

@@ -23,6 +23,7 @@ from carbonshed.present.display import UNKNOWN, amount_text, number, percent
 from carbonshed.present.figures import available_figures
 from carbonshed.present.findings import price_text
 from carbonshed.present.folder import INSTITUTIONS, ResultFolder
+from carbonshed.present.recorded import recorded
 from carbonshed.present.words import Words
 
 FIRST = 20
@@ -43,7 +44,7 @@ def counties_section(result: ResultFolder, words: Words) -> Section:
     year = int(amounts["year"].max())
     rows = _with_accounts(result, amounts[(amounts["year"] == year) & ~amounts["unit_id"].isin(INSTITUTIONS)])
     section.blocks.append(Text(words("text.counties", **_settings(result, words))))
-    section.blocks.append(Text(words("text.price", price=price_text(result, words), citation=_citation(result))))
+    section.blocks.append(Text(words("text.price", price=price_text(result, words), citation=_citation(result, words))))
     section.blocks += _price_and_responsibility(result, words)
     if "compensation_map" in available_figures(result):
         section.blocks.append(Figures(("compensation_map",)))
@@ -77,9 +78,9 @@ def _settings(result: ResultFolder, words: Words) -> dict[str, str]:
     }
 
 
-def _citation(result: ResultFolder) -> str:
+def _citation(result: ResultFolder, words: Words) -> str:
     price = result.choices.get("price") or {}
-    return " ".join(str(price[key]) for key in ("name", "citation") if price.get(key)) or UNKNOWN
+    return " ".join(recorded(str(price[key]), words) for key in ("name", "citation") if price.get(key)) or UNKNOWN
 
 
 def _price_and_responsibility(result: ResultFolder, words: Words) -> list[Text | Table]:

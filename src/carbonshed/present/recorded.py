@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterable
 from functools import cache
 from importlib import resources
 
@@ -35,6 +36,11 @@ def recorded(text: str, words: Words) -> str:
     return text
 
 
+def all_recorded(texts: Iterable[str], words: Words) -> str:
+    """The sentences in the language of `words`, in one line."""
+    return ("；" if words.lang == "zh" else "; ").join(recorded(text, words) for text in texts)
+
+
 def is_recorded(text: str) -> bool:
     """Whether the sentence is worded in both languages."""
     return any(re.fullmatch(row["pattern"], text) for row in sentences())
@@ -42,7 +48,7 @@ def is_recorded(text: str) -> bool:
 
 def _worded(name: str, part: str, words: Words) -> str:
     """What stands in a named place, in the words of the language."""
-    if name == "quantity":
+    if name in ("quantity", "other"):
         return words.term(part)
     if name == "terms":
         return words.listing([words.term(each.replace(" ", "_")) for each in part.split(", ")])
@@ -53,7 +59,7 @@ def _worded(name: str, part: str, words: Words) -> str:
     if name == "sentence":
         return recorded(part, words)
     if name == "sentences":
-        return ("；" if words.lang == "zh" else "; ").join(recorded(each, words) for each in part.split("; "))
+        return all_recorded(part.split("; "), words)
     if name == "who" and words.lang == "zh":
         listed = re.sub(r" and (\d+) more$", r" 等，另有 \1 个", part)
         return ALL.get(listed, listed.replace(", ", "、"))

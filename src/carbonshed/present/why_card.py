@@ -14,6 +14,7 @@ from carbonshed.checks import nearest
 from carbonshed.present.blocks import Note, Section, Text
 from carbonshed.present.display import number
 from carbonshed.present.folder import ResultFolder
+from carbonshed.present.recorded import all_recorded
 from carbonshed.present.style import ZONE_COLOURS
 from carbonshed.present.why_sentences import ZONES, card_sentences, policy_line, unit_title, value_text, why_record
 from carbonshed.present.words import Words
@@ -89,7 +90,8 @@ def why_section(result: ResultFolder, words: Words) -> Section:
     section.blocks.append(Text(words("why.lead", year=year)))
     quality = (result.choices.get("zoning") or {}).get("quality") or {}
     if quality.get("not_separable"):
-        section.blocks.append(Note(words("worth.not_separable", checks="; ".join(quality.get("failed_checks") or [])), tone="warning"))
+        checks = all_recorded(quality.get("failed_checks") or [], words)
+        section.blocks.append(Note(words("worth.not_separable", checks=checks), tone="warning"))
     section.blocks += [Note(each, tone="warning") for each in notes]
     if cards:
         legend = [(ZONE_COLOURS[zone], words("why.centre_of", zone=words(f"zone.{zone}"))) for zone in ZONES[:3]]

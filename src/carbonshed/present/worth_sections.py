@@ -10,7 +10,7 @@ from carbonshed.present.blocks import Figures, Note, Table, Text, number_column,
 from carbonshed.present.display import number, percent
 from carbonshed.present.figures import available_figures
 from carbonshed.present.folder import ResultFolder
-from carbonshed.present.recorded import recorded
+from carbonshed.present.recorded import all_recorded
 from carbonshed.present.words import Words
 
 METHOD_COLUMNS = ("explained_share", "silhouette", "stability_ari", "coherence", "same_joins", "q_mean")
@@ -24,7 +24,7 @@ def worth_blocks(result: ResultFolder, words: Words) -> list[Any]:
     quality = (result.choices.get("zoning") or {}).get("quality") or {}
     blocks: list[Any] = []
     if quality.get("not_separable"):
-        blocks.append(Note(words("worth.not_separable", checks=_failed_checks(quality.get("failed_checks") or [], words)), tone="warning"))
+        blocks.append(Note(words("worth.not_separable", checks=all_recorded(quality.get("failed_checks") or [], words)), tone="warning"))
     verdict = result.choices.get("zoning_verdict")
     if verdict:
         blocks.append(Text(_verdict(verdict, words)))
@@ -39,11 +39,6 @@ def worth_blocks(result: ResultFolder, words: Words) -> list[Any]:
     if result.has("zone_joins"):
         blocks.append(_joins(result.table("zone_joins"), words))
     return [*blocks, *_number_of_zones(result, words), *_divisions(result, words), *_allocations(result, words)]
-
-
-def _failed_checks(checks: list[str], words: Words) -> str:
-    """Checks that failed, in the language of the report."""
-    return ("；" if words.lang == "zh" else "; ").join(recorded(check, words) for check in checks)
 
 
 def _verdict(verdict: dict[str, Any], words: Words) -> str:

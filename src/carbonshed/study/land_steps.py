@@ -13,6 +13,7 @@ from carbonshed.accounting.coefficients import land_classes
 from carbonshed.checks import refuse, warn
 from carbonshed.compensation.reconcile import account_differences
 from carbonshed.readers.land_cover import tabulate_land_area
+from carbonshed.registry import term
 from carbonshed.spatial.cell_ids import coarse_ids
 from carbonshed.spatial.grid import Grid
 from carbonshed.study.allocation_comparison import allocation_comparison, moved_shares
@@ -43,6 +44,7 @@ def land_area_step(context: Context) -> StepOutput:
         coverage=section.coverage,
         bands=section.band,
         progress=lambda fraction, message: context.progress(0.2 + 0.75 * fraction, message),
+        run_tasks=context.run_tasks,
     )
     table = _piece_table(area, pieces)
     output = StepOutput(tables={"pieces": table, "land_area": _land_area_table(table)})
@@ -216,8 +218,9 @@ def _economy(context: Context, spreader: Spreader) -> dict[str, np.ndarray]:
     spec, table = context.spec, context.inputs.economy
     if spec.economy is None or table is None:
         return {}
-    what = ", ".join(spec.economy.weights)
-    spreader.output.notes.append({"en": f"Modelled by spreading totals over land: {what}.", "zh": f"按土地分摊总量模拟得到：{what}。"})
+    what = [term(quantity) for quantity in spec.economy.weights]
+    en, zh = ", ".join(each.en for each in what), "、".join(each.zh for each in what)
+    spreader.output.notes.append({"en": f"Modelled by spreading totals over land: {en}.", "zh": f"按土地分摊总量模拟得到：{zh}。"})
     totals = statistical_totals(context.inputs, spreader.pieces, table, spec.economy.level, "economy")
     found = {}
     for quantity, weights in spec.economy.weights.items():
