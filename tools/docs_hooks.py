@@ -5,6 +5,7 @@ Called by mkdocs (``hooks`` in mkdocs.yml). Made pages cannot fall behind the co
 
 from __future__ import annotations
 
+import re
 import sys
 import tomllib
 from itertools import groupby
@@ -110,7 +111,29 @@ def _prices() -> str:
     return _table(("price 价格", "value 数值", "unit 单位", "kind 类型", "citation 引用", "status 状态"), rows)
 
 
-TABLES = {"legends": _legends, "coefficients": _coefficients, "prices": _prices}
+def _benchmarks() -> str:
+    """The table that ``make bench`` writes into the English page, under Chinese heads."""
+    page = (ROOT / "docs/benchmarks.md").read_text(encoding="utf-8")
+    table = page.partition("<!-- table: written by make bench -->\n")[2].partition("<!-- end of table -->")[0]
+    heads = ("工作", "规模", "我们", "对照", "对照用时", "倍数", "目标", "达到", "内存", "结果的核对")
+    first, _, rest = table.partition("\n")
+    if first.count("|") != len(heads) + 1:
+        raise ValueError(f"docs/benchmarks.md has other columns than its Chinese page: {first}")
+    return f"| {' | '.join(heads)} |\n{rest}"
+
+
+VERDICTS = {"met": "符合", "in band": "在容差内", "partly": "部分符合", "not met": "不符合", "not known": "未知"}
+
+
+def _facts() -> str:
+    """The published facts in Chinese, with the verdicts of the English page, which is written from a run."""
+    page = (ROOT / "docs/reproducing-the-published-study.md").read_text(encoding="utf-8")
+    found = dict(re.findall(r"^\| (T\w+) \| .*? \| \*\*([a-z ]+)\*\* \|", page, flags=re.MULTILINE))
+    facts = tomllib.loads((ROOT / "src/carbonshed/data/published_facts.toml").read_text(encoding="utf-8"))["fact"]
+    return _table(("编号", "已发表的结论", "此处"), [(name, fact["zh"], VERDICTS[found[name]]) for name, fact in facts.items()])
+
+
+TABLES = {"legends": _legends, "coefficients": _coefficients, "prices": _prices, "benchmarks": _benchmarks, "facts": _facts}
 
 
 def glossary(lang: str) -> str:
