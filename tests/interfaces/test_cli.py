@@ -84,3 +84,15 @@ def test_every_public_name_is_there():
         assert getattr(carbonshed, name) is not None
     with pytest.raises(AttributeError, match="public names"):
         carbonshed.nonsense
+
+
+def test_what_was_found_of_the_twin_is_said_in_three_lines():
+    from carbonshed.interfaces.talk import twin_words
+
+    found = {"zone_ari": 0.871, "zone_ari_by_year": {2000: 0.85, 2020: 0.9}, "zone_agreement": 0.934, "scale_km": 15.0, "low_km": 12.0}
+    found |= {"high_km": 21.0, "true_scale_km": 18, "scale_found": True, "trends": {"payment_share": True, "carbon_sink": True}}
+    lines = twin_words(found, "en").splitlines()
+    assert "ARI 0.87 (0.85 to 0.90 by year), 93%" in lines[0] and "15 km (12-21 km), true 18 km: inside" in lines[1]
+    assert lines[2].endswith("2 of 2 found.")
+    worse = twin_words({**found, "scale_found": False, "trends": {"payment_share": True, "carbon_sink": False}}, "zh").splitlines()
+    assert "不在区间内" in worse[1] and worse[2].endswith("2 项中 1 项得到再现 (carbon_sink)。")

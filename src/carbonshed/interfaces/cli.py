@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from carbonshed.interfaces.cancel import cancellable
-from carbonshed.interfaces.talk import Exit, ProgressTalk, exit_codes, give, notices, problem_text, say, words
+from carbonshed.interfaces.talk import Exit, ProgressTalk, beside_truth, exit_codes, give, notices, problem_text, say, twin_words, words
 
 app = typer.Typer(
     name="carbonshed",
@@ -63,7 +63,7 @@ def demo(
             from carbonshed.study.demo import write_demo
 
             write_demo(target)
-    _run(target, None, None, as_json, lang)
+    _run(target, None, None, as_json, lang, truth=target if twin else None)
 
 
 @app.command()
@@ -148,6 +148,7 @@ def _run(
     inputs: Path | None = None,
     workers: int | None = None,
     scheduler: str | None = None,
+    truth: Path | None = None,
 ) -> None:
     progress = ProgressTalk(as_json=as_json)
     try:
@@ -171,9 +172,20 @@ def _run(
             assert folder is not None
             report = folder / "report.html" if until is None else None
             progress.close()
+            found = beside_truth(result, truth) if truth is not None else None
             if as_json:
+                twin = {} if found is None else {"twin": found}
                 summary = {key: result.manifest[key] for key in ("totals", "choices", "warnings", "digest")}
-                give({"ok": True, "folder": str(folder), "report": str(report) if report else None, "seconds": progress.seconds, **summary})
+                give(
+                    {
+                        "ok": True,
+                        "folder": str(folder),
+                        "report": str(report) if report else None,
+                        "seconds": progress.seconds,
+                        **summary,
+                        **twin,
+                    }
+                )
                 return
             say(words("done", lang, seconds=progress.seconds))
             if result.manifest["warnings"]:
@@ -181,6 +193,8 @@ def _run(
             give(words("results", lang, folder=folder))
             if report:
                 give(words("report", lang, file=report))
+            if found is not None:
+                give(twin_words(found, lang))
     finally:
         progress.close()
 
@@ -228,7 +242,9 @@ def figures(
 def export(
     result: ResultPath,
     *,
-    formats: Annotated[str, typer.Option("--format", help="Comma-separated: gpkg, xlsx, csv, geojson, geoparquet, cog, qml, script, ro-crate.")] = "gpkg",
+    formats: Annotated[
+        str, typer.Option("--format", help="Comma-separated: gpkg, xlsx, csv, geojson, geoparquet, cog, qml, script, ro-crate.")
+    ] = "gpkg",
     out: Annotated[Path | None, typer.Option("--out", help="Folder; default: exports, rasters and styles in the result folder.")] = None,
     as_json: Json = False,
     lang: Lang = "en",

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
+from pathlib import Path
 from typing import Any
 
 from carbonshed.checks import CarbonshedError, FolderError, InputError, Problem, visible
@@ -53,6 +54,17 @@ WORDS = {
         "en": "{count} identities hold; largest relative error {error:.1e}.",
         "zh": "{count} 项守恒恒等式全部成立，最大相对误差 {error:.1e}。",
     },
+    "twin_zones": {
+        "en": "Beside the truth of the twin: zones ARI {ari:.2f} ({least:.2f} to {most:.2f} by year), {named:.0%} of the area as it is;",
+        "zh": "与孪生数据真值对照：分区ARI {ari:.2f}（各年{least:.2f}至{most:.2f}），{named:.0%}的面积与真实分区一致；",
+    },
+    "twin_scale": {
+        "en": "  scale {scale:g} km ({low:g}-{high:g} km), true {true:g} km: {verdict};",
+        "zh": "  尺度 {scale:g} km（{low:g}-{high:g} km），真值 {true:g} km：{verdict}；",
+    },
+    "twin_trends": {"en": "  trends: {held} of {count} found{lost}.", "zh": "  趋势：{count} 项中 {held} 项得到再现{lost}。"},
+    "found": {"en": "inside", "zh": "在区间内"},
+    "not_found": {"en": "NOT inside", "zh": "不在区间内"},
     "broken": {
         "en": "{broken} of {count} identities do NOT hold; largest relative error {error:.1e}.",
         "zh": "{count} 项守恒恒等式中有 {broken} 项不成立，最大相对误差 {error:.1e}。",
@@ -63,6 +75,32 @@ WORDS = {
 def words(key: str, lang: str, **values: Any) -> str:
     """A sentence of the command line in the language asked for."""
     return WORDS[key]["zh" if lang == "zh" else "en"].format(**values)
+
+
+def twin_words(found: dict[str, Any], lang: str) -> str:
+    """What a run found of the twin (`carbonshed.study.twin.find.found_again`) beside its truth, in three lines."""
+    years = found["zone_ari_by_year"].values()
+    lost = [name for name, held in found["trends"].items() if not held]
+    lines = [
+        words("twin_zones", lang, ari=found["zone_ari"], least=min(years), most=max(years), named=found["zone_agreement"]),
+        words(
+            "twin_scale",
+            lang,
+            scale=found["scale_km"],
+            low=found["low_km"],
+            high=found["high_km"],
+            true=found["true_scale_km"],
+            verdict=words("found" if found["scale_found"] else "not_found", lang),
+        ),
+        words(
+            "twin_trends",
+            lang,
+            held=len(found["trends"]) - len(lost),
+            count=len(found["trends"]),
+            lost=f" ({', '.join(lost)})" if lost else "",
+        ),
+    ]
+    return "\n".join(lines)
 
 
 def say(text: str) -> None:
@@ -78,6 +116,17 @@ def give(value: Any) -> None:
         value = json.dumps(plain(value), ensure_ascii=False, indent=1)
     text: str = visible(value, keep="\n\t")
     print(text, flush=True)  # noqa: T201
+
+
+def beside_truth(result: Any, folder: Path) -> dict[str, Any] | None:
+    """What the run found of the twin; None, with the reason, where its study was edited so that there is nothing to compare."""
+    from carbonshed.study.twin.find import found_again
+
+    try:
+        return found_again(result, folder)
+    except InputError as error:
+        say(str(error))
+        return None
 
 
 class NoticeTalk(logging.Handler):
