@@ -1,3 +1,4 @@
+import re
 import tomllib
 
 import pytest
@@ -87,6 +88,17 @@ def test_the_shipped_templates_and_sample_are_valid():
     data = resources.files("carbonshed").joinpath("data")
     for name in ("templates/study_en.toml", "templates/study_zh.toml", "samples/bth_2019.toml"):
         parse_spec(tomllib.loads(data.joinpath(name).read_text(encoding="utf-8")), where=name)
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_what_the_template_only_names_is_a_key_with_a_valid_value(lang):
+    from importlib import resources
+
+    text = resources.files("carbonshed").joinpath("data", "templates", f"study_{lang}.toml").read_text(encoding="utf-8")
+    spec = parse_spec(tomllib.loads(re.sub(r"^# (?!npp)(\[\w+\]|\w+ = )", r"\1", text, flags=re.M)))
+    assert spec.zoning.weights == {"share_difference": 2} and spec.zoning.contiguous and spec.zoning.policy == "policy.toml"
+    assert (spec.zoning.min_size, spec.zoning.runs, spec.scale.draws) == (5, 20, 200)  # the defaults
+    assert spec.emissions is not None and spec.emissions.compare_with == "lights" and spec.report.explain
 
 
 def test_toml_text_comes_back_as_it_was():
