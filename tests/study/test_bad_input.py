@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import warnings
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -10,6 +13,7 @@ import rasterio
 from shapely.geometry import Polygon
 from typer.testing import CliRunner
 
+from carbonshed.checks import DataWarning
 from carbonshed.interfaces.cli import app
 from carbonshed.study.study import Study
 
@@ -54,6 +58,9 @@ def with_value(column, value, row=0):
     return change
 
 
+WEIGHTED = 'revision = "normalised_composite"\nweights ='
+
+
 CASES = {
     "raster without CRS": (lambda f: rewrite_raster(f, crs=None), ["CRS"]),
     "raster that does not cover the region": (
@@ -86,7 +93,48 @@ CASES = {
         ["999999", "130101"],
     ),
     "a missing column": (lambda f: rewrite_table(f, lambda t: t.drop(columns="carbon_source_t"), "emissions.csv"), ["carbon_source"]),
-    "a price that is not known": (lambda f: rewrite_text(f, "price = 80", 'price = "cn-ets:1999"'), ["cn-ets"]),
+    "a price that is not known": (lambda f: rewrite_text(f, "price = 80", 'price = "cn-ets:1999"'), ["[compensation] price", "cn-ets"]),
+    "a price without a year": (lambda f: rewrite_text(f, "price = 80", 'price = "cn-ets"'), ["[compensation] price", "cn-ets:2026"]),
+    "a price per t C": (
+        lambda f: rewrite_text(f, "price = 80", 'price = "afforestation:convention-a"'),
+        ["[compensation] price", "t C"],
+    ),
+    "a path of prices that leaves a year out": (
+        lambda f: rewrite_text(f, "price = 80", "price = { 2010 = 70 }"),
+        ["[compensation] price", "2015"],
+    ),
+    "a negative weight of the revision": (
+        lambda f: rewrite_text(f, "price = 80", f"price = 80\n{WEIGHTED} {{ area = -1, gdp = 2 }}"),
+        ["[compensation] weights", "-1"],
+    ),
+    "weights of the revision that are all zero": (
+        lambda f: rewrite_text(f, "price = 80", f"price = 80\n{WEIGHTED} {{ area = 0, gdp = 0 }}"),
+        ["[compensation] weights", "not all zero"],
+    ),
+    "a county present in one year and absent in another": (
+        lambda f: rewrite_table(f, lambda t: t[~((t["unit_id"] == "130202") & (t["year"] == 2015))]),
+        ["counties.csv", "130202", "in 2015", "panel = 'drop'"],
+    ),
+    "emissions of one county in one year empty": (
+        lambda f: rewrite_table(f, with_value("carbon_source_t", np.nan, row=1), "emissions.csv"),
+        ["emissions.csv", "carbon_source", "75.0% in 2010", "130102"],
+    ),
+    "a number that no county has": (
+        lambda f: rewrite_table(f, with_value("fiscal_revenue_yuan", "1e30")),
+        ["counties.csv", "fiscal_revenue_yuan", "1e30"],
+    ),
+    "a column of the counties that is not there": (
+        lambda f: rewrite_text(f, 'city = "city"', 'city = "ciyt"'),
+        ["counties.gpkg", "[counties]", "ciyt", "'city'"],
+    ),
+    "districts that are neither true nor false": (
+        lambda f: rewrite_counties(f, lambda c: c.assign(is_district=["maybe", "no", "no", "no"])),
+        ["counties.gpkg", "is_district", "maybe"],
+    ),
+    "pixels longer than the Earth": (
+        lambda f: rewrite_raster(f, transform=rasterio.Affine(1e6, 0, -180, 0, -1e6, 90)),
+        ["clcd_2010.tif", "180", "1e+06"],
+    ),
     "a county to leave out that is not there": (
         lambda f: rewrite_text(f, "price = 80", 'price = 80\nleave_out = ["x"]'),
         ["leave_out", "x"],
@@ -126,6 +174,71 @@ def test_zero_or_missing_gdp_is_a_warning_that_lists_the_county(small_study, val
     rewrite_table(small_study, with_value("gdp_yuan", value, row=3))
     found = CliRunner().invoke(app, ["check", str(small_study)])
     assert found.exit_code == 0 and "130202" in found.stdout and "warning" in found.stdout, found.stdout
+
+
+@pytest.mark.parametrize(("column", "value"), [("population", 0), ("population", ""), ("fiscal_revenue_yuan", "")])
+def test_what_a_county_lacks_is_a_warning_that_lists_it(small_study, column, value):
+    rewrite_table(small_study, with_value(column, value, row=3))
+    found = CliRunner().invoke(app, ["check", str(small_study)])
+    assert found.exit_code == 0 and "130202" in found.stdout and f"counties.csv, column {column}" in found.stdout, found.stdout
+
+
+def test_a_land_class_without_a_coefficient_is_said_before_the_run_which_stops_where_the_map_holds_it(small_study):
+    """A set of one's own without grassland, which the map holds."""
+    text = 'name = "mine"\n' + "".join(
+        f'[[coefficient]]\nland_class = "{name}"\nside = "{side}"\nvalue = 0.05\nunit = "kg C m-2 a-1"\ncitation = "a test"\nstatus = "unverified"\n'
+        for name, side in (("forest", "sink"), ("water", "sink"), ("cropland", "source"))
+    )
+    (small_study / "mine.toml").write_text(text, encoding="utf-8")
+    rewrite_text(small_study, "[emissions]", '[accounting]\ncoefficients = "mine.toml"\n\n[emissions]')
+    found = CliRunner().invoke(app, ["check", str(small_study)])
+    assert "grassland" in found.stdout and "coefficients" in found.stdout, found.stdout
+    run = CliRunner().invoke(app, ["run", str(small_study)])
+    assert run.exit_code == 3 and "grassland" in run.stdout + run.stderr, run.stdout + run.stderr
+
+
+def test_gridded_emissions_of_zero_alone_are_said(small_study):
+    for year in (2010, 2015):
+        with rasterio.open(small_study / f"clcd_{year}.tif") as dataset:
+            settings, shape = dataset.profile, dataset.shape
+        with rasterio.open(small_study / f"grid_{year}.tif", "w", **{**settings, "dtype": "float32", "nodata": -1}) as dataset:
+            dataset.write(np.full(shape, 0 if year == 2010 else 9, dtype="float32"), 1)
+    text = (small_study / "study.toml").read_text(encoding="utf-8")
+    text = re.sub(
+        r"\[emissions\]\n.*?\n\n", '[emissions]\nsource = "gridded"\nper = "cell"\npath = "grid_{year}.tif"\n\n', text, flags=re.S
+    )
+    (small_study / "study.toml").write_text(text, encoding="utf-8")
+    found = CliRunner().invoke(app, ["check", str(small_study)])
+    assert found.exit_code == 0 and "grid_2010.tif" in found.stdout and "0 in all pixels looked at in 2010" in found.stdout, found.stdout
+
+
+def test_an_own_legend_that_lacks_a_class_is_named(small_study):
+    rows = "".join(
+        f'[[class]]\ncode = {code}\nname = "{name}"\ncanonical = "{name}"\n'
+        for code, name in ((1, "cropland"), (2, "forest"), (5, "water"))
+    )
+    (small_study / "own.toml").write_text(f'product = "own"\nnodata = [0]\n{rows}', encoding="utf-8")
+    rewrite_text(small_study, 'product = "clcd"', 'product = "own.toml"')
+    found = CliRunner().invoke(app, ["check", str(small_study)])
+    for word in ("clcd_2010.tif", "code 8", "code 4", "own.toml"):
+        assert found.exit_code == 3 and word in found.stdout, found.stdout
+
+
+@pytest.mark.parametrize("kind", ["one side", "caps"])
+def test_all_counties_on_one_side_and_caps_that_are_too_low_say_by_how_much(small_study, kind):
+    if kind == "caps":
+        rewrite_text(small_study, "price = 80", "price = 80\nfiscal_cap = 0.0001")
+        says = ["caps", "of revenue would carry all", "are left over"]
+    else:
+        rewrite_text(small_study, "price = 80", 'price = 80\nrevision = "none"\nclosure = "none"\nfiscal_cap = false')
+        rewrite_table(small_study, lambda t: t.assign(carbon_source_t=t["carbon_source_t"] * 5), "emissions.csv")
+        says = ["no recipient", "are owed, which are due to nobody", "no flow is possible"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        result = Study.open(small_study).run(until="compensation")
+    said = " ".join(row["message"] for row in result.manifest["warnings"])
+    for word in says:
+        assert word in said, said
 
 
 def test_a_table_in_gbk_is_read_and_said_so(small_study):

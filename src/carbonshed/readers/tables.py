@@ -298,7 +298,11 @@ def _doubts(rows: pd.DataFrame, columns: dict[str, tuple[str, float | None]], id
         lacking = rows.loc[values.isna() | ((values == 0) & (name in NEEDED_POSITIVE)), id]
         if len(lacking):
             fix = "These counties are left out of the forms that need it; fill the value if it is known."
-            code, expected, got = ("not_positive", f"{name} > 0", "zero or missing") if name in NEEDED_POSITIVE else ("empty", name, "none")
+            code, expected, got = (
+                ("not_positive", f"{name} > 0", "zero or missing")
+                if name in NEEDED_POSITIVE
+                else ("empty", f"{name} of every county", "none")
+            )
             got = f"{got} for {examples(lacking.unique())}"
             problems.append(Problem(code, expected, got, f"{where}, column {header}", fix, "warning"))
     return problems

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import geopandas as gpd
@@ -12,6 +13,7 @@ from carbonshed.accounting.coefficients import load_coefficients
 from carbonshed.checks import InputError, Problem, examples, nearest, refuse
 from carbonshed.compensation.presets import preset
 from carbonshed.compensation.price import Price, carbon_price
+from carbonshed.compensation.revise import check_options
 from carbonshed.readers.coefficients import coefficients_from_toml
 from carbonshed.study.config import Spec
 
@@ -67,7 +69,10 @@ def settings_problems(spec: Spec, counties: gpd.GeoDataFrame | None, coefficient
         for name in spec.zoning.features:
             _collect(problems, lambda name=name: registry.term(name))  # type: ignore[misc]
     if counties is not None:
-        _collect(problems, lambda: price_path(spec))
+        found: list[Problem] = []
+        _collect(found, lambda: price_path(spec))
+        _collect(found, lambda: _checked_revision(spec))
+        problems += [p if p.where.startswith("[") else replace(p, where=f"[compensation] {p.where}") for p in found]
         problems += _county_problems(spec, counties)
     return problems
 
@@ -84,6 +89,12 @@ def _county_problems(spec: Spec, counties: gpd.GeoDataFrame) -> list[Problem]:
         fix = f"Set [counties] {column} = the column that says so, or district_mode = 'separate'."
         problems.append(Problem("missing_column", f"counties with {column}", "no such column", f"district_mode = {mode!r}", fix))
     return problems
+
+
+def _checked_revision(spec: Spec) -> object:
+    """The revision's form and weights, if they can be used."""
+    chosen = compensation_settings(spec)
+    return check_options(chosen["revision"], chosen["weights"], chosen["floor_quantile"])
 
 
 def _collect(problems: list[Problem], attempt: Callable[[], object]) -> None:
