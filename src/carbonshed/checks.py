@@ -141,6 +141,9 @@ class InputError(CarbonshedError, ValueError):
         self.problems: tuple[Problem, ...] = (problems,) if isinstance(problems, Problem) else tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
+    def __reduce__(self) -> tuple[type[InputError], tuple[tuple[Problem, ...]]]:
+        return type(self), (self.problems,)  # its problems go with it to another process
+
 
 class FolderError(InputError):
     """A folder cannot be written, or another run is writing it; nothing in it was changed."""

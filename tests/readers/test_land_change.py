@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -18,9 +19,10 @@ from pyproj import CRS
 from rasterio.transform import from_origin
 
 from carbonshed.checks import DataWarning, InputError
-from carbonshed.readers import land_change
-from carbonshed.readers.land_change import tabulate_land_change
+from carbonshed.readers.land_change import plan_land_change, tabulate_land_change
 from carbonshed.readers.land_cover import tabulate_land_area
+from carbonshed.readers.rasters import strip_rows
+from carbonshed.readers.row_tasks import join_tables, tabulate_rows
 from carbonshed.spatial.crs import china_albers
 from carbonshed.spatial.grid import Grid
 
@@ -115,10 +117,45 @@ def test_plain_counting_of_pixel_pairs(write: Write) -> None:
 
 
 def test_small_strips_change_nothing(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    rasters = {2000: write(OLD, "a.tif"), 2010: write(NEW, "b.tif")}
+    rasters = {2000: write(np.repeat(OLD, 3, axis=0), "a.tif"), 2010: write(np.repeat(NEW, 3, axis=0), "b.tif")}
     whole = tabulate_land_change(rasters, legend=LEGEND)
-    monkeypatch.setattr(land_change, "PIXELS_AT_ONCE", 4)
-    np.testing.assert_array_equal(tabulate_land_change(rasters, legend=LEGEND).values, whole.values)
+    monkeypatch.setattr(strip_rows, "__kwdefaults__", {"pixels": 4})
+    assert plan_land_change(rasters, legend=LEGEND).n_strips == 9
+    np.testing.assert_allclose(tabulate_land_change(rasters, legend=LEGEND).values, whole.values, rtol=1e-13)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_the_same_bytes_however_the_work_is_dealt_out(write: Write, monkeypatch: pytest.MonkeyPatch, data: st.DataObject) -> None:
+    """Threads, tasks of any size and order that went through a pickle, pairs in any order: the bytes of one thread, and plain counts."""
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    maps = {year: rng.integers(0, 5, (30, 21)).astype(np.uint8) for year in (2000, 2005, 2010, 2020)}
+    rasters = {year: write(codes, f"{year}.tif") for year, codes in maps.items()}
+    every = [(2000, 2020), (2005, 2010), (2000, 2005), (2010, 2020)]
+    pairs = data.draw(st.lists(st.sampled_from(every), min_size=1, unique=True))
+    options: dict[str, Any] = {"legend": LEGEND, "pairs": pairs, "coverage": data.draw(st.sampled_from(["centre", "exact"]))}
+    units = boxes((0, 0, 10.5, 30), (10.5, 0, 21, 30))
+    monkeypatch.setattr(strip_rows, "__kwdefaults__", {"pixels": 21 * data.draw(st.integers(1, 30))})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # nodata in one year only
+        one = tabulate_land_change(rasters, units, threads=1, **options)
+        many = tabulate_land_change(rasters, units, threads=data.draw(st.integers(2, 4)), **options)
+        plan = plan_land_change(rasters, units, **options)
+        tasks = data.draw(st.permutations(list(plan.tasks(strips_at_once=data.draw(st.integers(1, 8))))))
+        far = plan.finish(join_tables(*(tabulate_rows(pickle.loads(pickle.dumps(task))) for task in tasks)))
+    assert many.values.tobytes() == far.values.tobytes() == one.values.tobytes()
+    assert one["period"].values.tolist() == [f"{old}-{new}" for old, new in pairs]
+    for k, (old, new) in enumerate(pairs):
+        stayed = 0.01 * np.sum((maps[old] == 1) & (maps[new] == 1))
+        assert one[k].sum("unit_id").sel(from_class="forest", to_class="forest").item() == pytest.approx(stayed, rel=1e-12)
+
+
+def test_codes_that_the_legend_lacks_are_named_with_their_file(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    strange = OLD.copy()
+    strange[2, 3], strange[0, 0] = 77, 66
+    monkeypatch.setattr(strip_rows, "__kwdefaults__", {"pixels": 4})
+    with pytest.raises(InputError, match=r"codes 66, 77 in b.tif \(2010\)"):
+        tabulate_land_change({2000: write(OLD, "a.tif"), 2010: write(strange, "b.tif")}, legend=LEGEND)
 
 
 def test_degrees_have_true_areas(write: Write) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from itertools import pairwise
+from dataclasses import dataclass
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any, cast
 
 import geopandas as gpd
 import numpy as np
-import rasterio
 import shapely
 import xarray as xr
 from numpy.typing import NDArray
@@ -18,22 +18,14 @@ from rasterio.windows import Window
 
 from carbonshed.checks import InputError, choose, examples, refuse, warn
 from carbonshed.numerics.packed_counts import look_up
-from carbonshed.readers.land_cover import Progress, _areas, _outside_share, _rule
-from carbonshed.readers.land_cover_layers import Bands, Layer, nodata_tag, open_land_cover
+from carbonshed.readers.land_cover import Pass, Progress, _areas, _rule, nodata_codes, planned_pass
+from carbonshed.readers.land_cover_layers import Bands, Layer, open_land_cover
 from carbonshed.readers.legend import Legend, read_legend
-from carbonshed.readers.rasters import (
-    DECODED_BYTES,
-    PIXELS_AT_ONCE,
-    checked_units,
-    geobox,
-    pixel_polygons,
-    raster_crs,
-    read_pixels,
-    window_of,
-)
-from carbonshed.spatial.crs import FloatArray, pixel_areas
+from carbonshed.readers.rasters import Handles, checked_units, geobox, pixel_polygons, raster_crs, read_pixels
+from carbonshed.readers.row_tasks import RowTask, RunTasks, finished
+from carbonshed.spatial.crs import FloatArray
 from carbonshed.spatial.grid import Grid
-from carbonshed.spatial.land_area import Coverage, Strip, _slots, tabulate_blocks
+from carbonshed.spatial.land_area import Block, Coverage, StripTable, ZoneTotals, _slots
 from carbonshed.spatial.overlay import REGION
 from carbonshed.spatial.project import Geometries
 
@@ -58,6 +50,8 @@ def tabulate_land_change(
     options: Mapping[str, str] | None = None,
     split_shrub: bool = False,
     progress: Progress | None = None,
+    threads: int | None = None,
+    run_tasks: RunTasks | None = None,
 ) -> xr.DataArray:
     """Area that passed from each land class to each other between two years, pixel by pixel, in one streaming pass.
 
@@ -73,7 +67,7 @@ def tabulate_land_change(
         As in `tabulate_land_area`. None: the whole raster, as the one unit ``region``.
     pairs : iterable of (int, int), optional
         Years to compare, each pair rising; default: each year with the next.
-    legend, coverage, bands, options, split_shrub, progress
+    legend, coverage, bands, options, split_shrub, progress, threads, run_tasks
         As in `tabulate_land_area`.
 
     Returns
@@ -98,43 +92,200 @@ def tabulate_land_change(
     Source: textbook form (transition or transfer matrix; Pontius, Shusas and McEachern 2004). Rasters classified independently differ
     by their errors too: what reads as exchange between two classes in both directions is often such noise.
     """
+    plan = plan_land_change(
+        rasters, units, pairs=pairs, legend=legend, coverage=coverage, bands=bands, options=options, split_shrub=split_shrub
+    )
+    return finished(plan, threads=threads, run_tasks=run_tasks, progress=progress)
+
+
+def plan_land_change(
+    rasters: Mapping[int, str | Path],
+    units: gpd.GeoDataFrame | Grid | None = None,
+    *,
+    pairs: Iterable[Pair] | None = None,
+    legend: str | Path | Mapping[Any, Any] | Legend = "clcd",
+    coverage: str = "auto",
+    bands: Bands = None,
+    options: Mapping[str, str] | None = None,
+    split_shrub: bool = False,
+) -> LandChangePlan:
+    """The work of `tabulate_land_change` as tasks that can be done anywhere; see `carbonshed.readers.land_cover.plan_land_area`."""
     known = _single_classes(read_legend(legend, options=options, split_shrub=split_shrub))
     choose(coverage, ("auto", "centre", "exact"), where="coverage")
     compared = _pairs(pairs, sorted(int(year) for year in rasters))
     years = sorted({year for pair in compared for year in pair})
     given = {int(year): Path(path) for year, path in rasters.items()}
     with ExitStack() as stack:
-        stack.enter_context(rasterio.Env(GDAL_CACHEMAX=DECODED_BYTES))
         layers = open_land_cover(stack, {year: given[year] for year in years}, years, bands, known)
         _check_one_grid(layers)
-        first = layers[0]
+        dataset = layers[0].dataset
         if units is None:
-            polygons: Geometries = np.array([shapely.box(0, 0, first.dataset.width, first.dataset.height)], dtype=object)
-            ids, area, crs = np.array([REGION], dtype=object), None, raster_crs(first.dataset).to_string()
+            polygons: Geometries = np.array([shapely.box(0, 0, dataset.width, dataset.height)], dtype=object)
+            ids, area, crs = np.array([REGION], dtype=object), None, raster_crs(dataset).to_string()
             rule: Coverage = "centre"
         else:
             frame = units.to_frame() if isinstance(units, Grid) else checked_units(units)
-            polygons = pixel_polygons(first.dataset, np.asarray(frame.geometry.array, dtype=object), frame.crs)
+            polygons = pixel_polygons(dataset, np.asarray(frame.geometry.array, dtype=object), frame.crs)
             ids, area, crs = frame.index.to_numpy(dtype=object), _areas(frame), frame.crs.to_string()
             rule = _rule(coverage, isinstance(units, Grid) or "cell_id" in frame.columns, [polygons])
-        outside = _outside_share(first, polygons, isinstance(units, Grid))
-        km2 = _tabulate(layers, compared, polygons, known, rule, progress)
-    n = len(known.land_classes)
-    change, half, none = km2[:, :, : n * n].reshape(len(compared), len(ids), n, n), km2[:, :, n * n], km2[:, :, -1]
-    area = change.sum(axis=(2, 3))[0] + half[0] + none[0] if area is None else area
-    _warn_half_known(half.sum(axis=1), float(area.sum()), compared)
-    coords = {
-        "period": [f"{old}-{new}" for old, new in compared],
-        "unit_id": ids,
-        "from_class": list(known.land_classes),
-        "to_class": list(known.land_classes),
-        "year_from": ("period", [old for old, _ in compared]),
-        "year_to": ("period", [new for _, new in compared]),
-        "area_km2": ("unit_id", area),
-        "nodata_km2": (("period", "unit_id"), half + none + outside * area),
-    }
-    attrs = {"units": "km2", "coverage": rule, "legend": known.product, "licence": known.licence, "citation": known.citation, "crs": crs}
-    return xr.DataArray(change, dims=("period", "unit_id", "from_class", "to_class"), coords=coords, name="land_change", attrs=attrs)
+        coding = PairCodes.of(layers, compared, known)
+        is_grid = isinstance(units, Grid)
+        one = planned_pass(layers, polygons, codes=coding.codes, nodata=coding.nodata, rule=rule, is_grid=is_grid)
+    return LandChangePlan(one, coding, compared, known, rule, ids, area, crs)
+
+
+@dataclass(frozen=True)
+class PairCodes:
+    """Layers of land-cover codes to layers of pairs of classes: ``class in the first year * n + in the second``; picklable.
+
+    Parameters
+    ----------
+    known : array
+        Codes of the legend, rising.
+    nodata_of : sequence of sequences of int
+        Codes of each layer that mean nodata.
+    class_of : array of bytes
+        Class of each known code, then of nodata, then of unknown codes.
+    n_classes : int
+    pairs : sequence of (first layer, second layer)
+        In the order in which they are made: by the second.
+    """
+
+    known: NDArray[np.int64]
+    nodata_of: Sequence[Sequence[int]]
+    class_of: Codes
+    n_classes: int
+    pairs: Sequence[Pair]
+
+    @classmethod
+    def of(cls, layers: list[Layer], compared: list[Pair], legend: Legend) -> PairCodes:
+        """For these layers, periods and classes."""
+        n = len(legend.land_classes)
+        order = {layer.year: k for k, layer in enumerate(layers)}
+        pairs = sorted(((order[old], order[new]) for old, new in compared), key=lambda pair: (pair[1], pair[0]))
+        class_of = np.array([*(int(row.argmax()) for row in legend.matrix()), n, n + 1], dtype=np.uint8)
+        return cls(np.asarray(legend.codes, dtype=np.int64), [nodata_codes(layer, legend) for layer in layers], class_of, n, pairs)
+
+    @property
+    def codes(self) -> range:
+        """The pairs, known in one year only, unknown to the legend."""
+        return range(self.n_classes**2 + 2)
+
+    @property
+    def nodata(self) -> list[list[int]]:
+        """Nodata codes of each layer of pairs."""
+        return [[NODATA]] * len(self.pairs)
+
+    def __call__(self, blocks: Iterable[Block]) -> Iterator[Codes]:
+        """The pairs of one strip, as its layers are read; a layer is held as long as a pair needs it."""
+        base = self.n_classes + 2
+        table = _pair_codes(self.n_classes).ravel()
+        held: dict[int, Codes] = {}
+        for k, block in enumerate(blocks):
+            held[k] = look_up(_slots(block, self.known, self.nodata_of[k]), self.class_of, 0)
+            for old, new in self.pairs:
+                if new == k:
+                    yield look_up(held[old] * np.uint8(base) + held[new], table, 0)
+            waiting = {old for old, new in self.pairs if new > k}
+            held = {layer: classes for layer, classes in held.items() if layer in waiting}
+
+    def unknown(self, block: Block, layer: int) -> set[int]:
+        """Codes of a block that are neither in the legend nor nodata."""
+        return set(np.unique(block[_slots(block, self.known, self.nodata_of[layer]) == len(self.known) + 1]).tolist())
+
+
+@dataclass(frozen=True)
+class LandChangePlan:
+    """The pass of `tabulate_land_change`, planned but not done: `tasks`, and `finish` for the tables that come of them."""
+
+    one: Pass
+    coding: PairCodes
+    compared: list[Pair]
+    legend: Legend
+    rule: Coverage
+    ids: NDArray[np.object_]
+    area_km2: FloatArray | None
+    crs: str
+
+    @property
+    def n_strips(self) -> int:
+        """Strips of the pass."""
+        return len(self.one.strips)
+
+    def tasks(self, *, strips_at_once: int = 1) -> Iterator[RowTask]:
+        """All tasks in order, each of at most so many strips in all years."""
+        return self.one.tasks(strips_at_once=strips_at_once, recode=self.coding)
+
+    def finish(self, tables: Iterable[StripTable], *, progress: Progress | None = None) -> xr.DataArray:
+        """The cube ``land_change[period, unit_id, from_class, to_class]`` from the tables of all strips, in order.
+
+        Raises
+        ------
+        InputError
+            As `tabulate_land_change`.
+        ConservationError
+            If strips are missing, stand twice, or are out of order.
+        """
+        one, n = self.one, len(self.legend.land_classes)
+        total = ZoneTotals(len(self.compared), len(self.ids), n * n + 4, self.rule)
+        strange = []
+        for table in tables:
+            total.add(table)
+            if table.km2[:, :, n * n + 1].any():
+                strange.append((table.top, table.top + table.rows))
+            if progress is not None:
+                progress(total.rows / one.shape[0], f"{one.where}: {total.rows} of {one.shape[0]} rows")
+        if strange:
+            raise self._refuse_unknown(strange)
+        found = total.tabulation(one.polygons, one.zones.codes, shape=one.shape, where=one.where)
+        order = {layer.year: k for k, layer in enumerate(one.layers)}
+        made = [self.coding.pairs.index((order[old], order[new])) for old, new in self.compared]
+        return self._cube(np.delete(found.km2, n * n + 1, axis=2)[made])
+
+    def _cube(self, km2: FloatArray) -> xr.DataArray:
+        """From areas [pair, unit, code]: the pairs of classes, then known in one year only, then nodata in both."""
+        compared, known, n = self.compared, self.legend, len(self.legend.land_classes)
+        empty = [f"{old}-{new}" for k, (old, new) in enumerate(compared) if not km2[k, :, : n * n].any()]
+        if empty:
+            fix = "Check the files and the nodata codes of the legend."
+            raise refuse(
+                "only_nodata", expected="land cover inside the units", got=f"none in {examples(empty)}", where="land_cover", fix=fix
+            )
+        change = km2[:, :, : n * n].reshape(len(compared), len(self.ids), n, n)
+        half, none = km2[:, :, n * n], km2[:, :, -1]
+        area = change.sum(axis=(2, 3))[0] + half[0] + none[0] if self.area_km2 is None else self.area_km2
+        _warn_half_known(half.sum(axis=1), float(area.sum()), compared)
+        coords = {
+            "period": [f"{old}-{new}" for old, new in compared],
+            "unit_id": self.ids,
+            "from_class": list(known.land_classes),
+            "to_class": list(known.land_classes),
+            "year_from": ("period", [old for old, _ in compared]),
+            "year_to": ("period", [new for _, new in compared]),
+            "area_km2": ("unit_id", area),
+            "nodata_km2": (("period", "unit_id"), half + none + self.one.outside * area),
+        }
+        attrs = {"units": "km2", "coverage": self.rule, "legend": known.product, "licence": known.licence}
+        attrs |= {"citation": known.citation, "crs": self.crs}
+        return xr.DataArray(change, dims=("period", "unit_id", "from_class", "to_class"), coords=coords, name="land_change", attrs=attrs)
+
+    def _refuse_unknown(self, rows: list[tuple[int, int]]) -> InputError:
+        """These rows are read once more, to name the codes and their files."""
+        one = self.one
+        strange: dict[str, set[int]] = {}
+        with Handles() as handles:
+            for (begin, end), (k, layer) in product(rows, enumerate(one.layers)):
+                window = Window(one.left, one.top + begin, one.shape[1], end - begin)
+                codes = self.coding.unknown(cast(Block, read_pixels(handles(layer.path), layer.band, window=window)), k)
+                if codes:
+                    strange.setdefault(f"{layer.path.name} ({layer.year})", set()).update(codes)
+        return refuse(
+            "unknown_class",
+            expected=f"codes of the legend ({examples(self.legend.codes, 30)}) or nodata",
+            got="; ".join(f"codes {examples(sorted(codes))} in {name}" for name, codes in strange.items()),
+            where="land_cover",
+            fix="Name the true product, or give a legend (TOML) that maps the code to a land class or to nodata.",
+        )
 
 
 def _single_classes(legend: Legend) -> Legend:
@@ -188,51 +339,6 @@ def _warn_half_known(half: FloatArray, total: float, compared: list[Pair]) -> No
         warn(f"land change: known in one of the two years only, and left out of both: {examples(said)}.")
 
 
-def _tabulate(
-    layers: list[Layer], compared: list[Pair], polygons: Geometries, legend: Legend, rule: Coverage, progress: Progress | None
-) -> FloatArray:
-    """Areas [pair, unit, code]: the pairs of classes, then known in one year only, then nodata in both; unknown codes are refused."""
-    first = layers[0].dataset
-    n = len(legend.land_classes)
-    found = window_of(polygons, first.shape)
-    assert found is not None  # `_outside_share` has refused units that miss the raster
-    top, bottom, left, right = found
-    shape = bottom - top, right - left
-    a, b, c, d, e, f = tuple(first.transform)[:6]
-    strange: dict[str, set[int]] = {}
-    table = tabulate_blocks(
-        _strips(layers, compared, Window(left, top, shape[1], shape[0]), legend, strange),
-        shapely.transform(polygons, lambda points: points - np.array([left, top])),
-        shape=shape,
-        codes=range(n * n + 2),  # the pairs, known in one year only, unknown to the legend
-        nodata=[[NODATA]] * len(compared),
-        areas=pixel_areas(raster_crs(layers[0].dataset), (a, b, a * left + b * top + c, d, e, d * left + e * top + f), shape),
-        coverage=rule,
-        where=", ".join(dict.fromkeys(layer.path.name for layer in layers)),
-        progress=progress,
-    )
-    if table.km2[:, :, n * n + 1].any():
-        raise _refuse_unknown(strange, legend)
-    empty = [f"{old}-{new}" for k, (old, new) in enumerate(compared) if not table.km2[k, :, : n * n].any()]
-    if empty:
-        fix = "Check the files and the nodata codes of the legend."
-        raise refuse("only_nodata", expected="land cover inside the units", got=f"none in {examples(empty)}", where="land_cover", fix=fix)
-    return np.delete(table.km2, n * n + 1, axis=2)
-
-
-def _strips(layers: list[Layer], compared: list[Pair], window: Any, legend: Legend, strange: dict[str, set[int]]) -> Iterator[Strip]:
-    """Strips of the window; each year is read once a strip, and its pairs are coded ``class in the first year * n + in the second``."""
-    n = len(legend.land_classes)
-    class_of = np.array([*(int(row.argmax()) for row in legend.matrix()), n, n + 1], dtype=np.uint8)  # then nodata, then unknown
-    pair_code = _pair_codes(n)
-    height = max(PIXELS_AT_ONCE // (window.width * len(layers)), 1)
-    for begin in range(0, window.height, height):
-        rows = min(height, window.height - begin)
-        part = Window(window.col_off, window.row_off + begin, window.width, rows)
-        classes = {layer.year: look_up(_known_slots(layer, part, legend, strange), class_of, 0) for layer in layers}
-        yield begin, [pair_code[classes[old], classes[new]] for old, new in compared]  # at once: the pass asks for it from a thread
-
-
 def _pair_codes(n: int) -> Codes:
     """Code of a pair of classes 0 .. n - 1, nodata (n) and unknown (n + 1)."""
     codes = np.full((n + 2, n + 2), n * n, dtype=np.uint8)
@@ -240,25 +346,3 @@ def _pair_codes(n: int) -> Codes:
     codes[n, n] = NODATA
     codes[n + 1, :] = codes[:, n + 1] = n * n + 1
     return codes
-
-
-def _known_slots(layer: Layer, window: Any, legend: Legend, strange: dict[str, set[int]]) -> Codes:
-    """Position of each pixel's code in the legend, then nodata, then unknown; unknown codes are noted."""
-    block = cast(NDArray[np.integer[Any]], read_pixels(layer.dataset, layer.band, window=window))
-    nodata = [*legend.nodata, *([tag] if (tag := nodata_tag(layer)) is not None else [])]
-    known = np.asarray(legend.codes, dtype=np.int64)
-    slots = _slots(block, known, nodata)
-    unknown = slots == len(known) + 1
-    if unknown.any():
-        strange.setdefault(f"{layer.path.name} ({layer.year})", set()).update(np.unique(block[unknown]).tolist())
-    return slots
-
-
-def _refuse_unknown(strange: dict[str, set[int]], legend: Legend) -> InputError:
-    return refuse(
-        "unknown_class",
-        expected=f"codes of the legend ({examples(legend.codes, 30)}) or nodata",
-        got="; ".join(f"codes {examples(sorted(codes))} in {name}" for name, codes in strange.items()),
-        where="land_cover",
-        fix="Name the true product, or give a legend (TOML) that maps the code to a land class or to nodata.",
-    )

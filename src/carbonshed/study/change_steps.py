@@ -76,6 +76,7 @@ def _add_land_change(context: Context, output: StepOutput) -> None:
         coverage=spec.land_cover.coverage,
         bands=spec.land_cover.band,
         progress=lambda fraction, message: context.progress(0.5 + 0.4 * fraction, message),
+        run_tasks=context.run_tasks,
     )
     region = change.sum("unit_id", keep_attrs=True)
     effect = change_effect(region, coefficients=study_coefficients(context))

@@ -19,6 +19,7 @@ import pandas as pd
 
 import carbonshed
 from carbonshed.checks import CarbonshedError, DataWarning
+from carbonshed.readers.row_tasks import RunTasks
 from carbonshed.study.config import Spec
 from carbonshed.study.inputs import InputFiles, Inputs, read_inputs
 from carbonshed.study.store import Store, digest, plain
@@ -86,7 +87,7 @@ class Step:
 class Context:
     """What a step sees: the specification, the inputs (read once, on demand), the tables before it, a progress call.
 
-    `keys` are those of the steps, `memory` is shared by scenarios; see `shared`.
+    `keys` are those of the steps, `memory` is shared by scenarios, see `shared`; `run_tasks` does the rows of rasters elsewhere.
     """
 
     spec: Spec
@@ -95,6 +96,7 @@ class Context:
     progress: Progress = lambda fraction, message: None
     keys: Mapping[str, str] = field(default_factory=dict)
     memory: dict[str, Any] = field(default_factory=dict)
+    run_tasks: RunTasks | None = None
 
     def shared(self, name: str, make: Callable[[], Made], *, needs: Sequence[str], of: Any = None) -> Made:
         """Part of a step that does not depend on all that the step does: made once for scenarios that agree on what it is made from.

@@ -15,6 +15,7 @@ from typing import Any
 
 from carbonshed.checks import CarbonshedError
 from carbonshed.files import discard, write_text
+from carbonshed.readers.row_tasks import RunTasks
 from carbonshed.study.config import Spec
 from carbonshed.study.inputs import InputFiles
 from carbonshed.study.lock import one_writer
@@ -45,6 +46,8 @@ class Job:
     memory : dict
         Outputs of steps, and shared parts of steps, by their key; one for all scenarios.
     progress : callable
+    run_tasks : callable, optional
+        Does the tasks of rasters elsewhere; no key depends on it.
     """
 
     spec: Spec
@@ -55,6 +58,7 @@ class Job:
     text: str
     memory: dict[str, Any]
     progress: Progress
+    run_tasks: RunTasks | None = None
     parts: dict[str, dict[str, Any]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -136,7 +140,7 @@ def _run_in(work: Store, job: Job, done: Records, store: Store) -> dict[str, Any
 
 def _run_steps(job: Job, tables: StoredTables, done: Records, store: Store | None) -> None:
     """Run the steps that are not done, each recorded in the manifest when its tables are on the disk."""
-    context = Context(job.spec, job.files, tables, keys=job.keys, memory=job.memory)
+    context = Context(job.spec, job.files, tables, keys=job.keys, memory=job.memory, run_tasks=job.run_tasks)
     for number, step in enumerate(job.wanted):
         if step.name in done:
             tables.know(done[step.name]["tables"])

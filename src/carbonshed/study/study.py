@@ -11,6 +11,7 @@ import geopandas as gpd
 import pandas as pd
 
 from carbonshed.checks import InputError, Problem, nearest, refuse
+from carbonshed.readers.row_tasks import RunTasks
 from carbonshed.study.config import Spec, parse_spec, read_spec
 from carbonshed.study.inputs import InputFiles, input_files
 from carbonshed.study.pipeline import Progress, StepOutput, StoredTables, active
@@ -277,6 +278,7 @@ class Study:
         until: str | None = None,
         progress: Progress = _silent,
         finish: Finish | None = None,
+        run_tasks: RunTasks | None = None,
     ) -> Result:
         """Run the study, or what of it is not done yet, and return its result.
 
@@ -291,6 +293,8 @@ class Study:
         finish : callable, optional
             ``finish(folder)`` on the folder of the finished tables, before they take the place of an earlier result: draws what belongs
             to it (`carbonshed.study.reporting.write_outputs`).
+        run_tasks : callable, optional
+            Reads the rasters elsewhere (`carbonshed.study.cluster.Cluster`); the result is the same bytes.
 
         Raises
         ------
@@ -299,16 +303,16 @@ class Study:
         InputError
             If the inputs cannot be used; every problem at once. Nothing that was finished is lost.
         """
-        job = self._job(self._known_step(until), progress)
+        job = self._job(self._known_step(until), progress, run_tasks)
         if self._is_scenario and out is None:
             return Result(*run_in_memory(job))
         store = Store(self._folder(out))
         store.check_writable()
         return Result(*run_into(job, store, finish), store.folder)
 
-    def _job(self, until: str | None, progress: Progress) -> Job:
+    def _job(self, until: str | None, progress: Progress, run_tasks: RunTasks | None = None) -> Job:
         chain, wanted = active(STEPS, self.spec), active(STEPS, self.spec, until)
-        return Job(self.spec, self.base, self.input_files, chain, wanted, _study_text(self), self._memory, progress)
+        return Job(self.spec, self.base, self.input_files, chain, wanted, _study_text(self), self._memory, progress, run_tasks)
 
 
 def _study_text(study: Study) -> str:
