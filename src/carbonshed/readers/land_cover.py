@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,17 +18,15 @@ from carbonshed.checks import InputError, choose, refuse, warn
 from carbonshed.readers.land_cover_layers import Bands, Layer, nodata_tag, open_land_cover
 from carbonshed.readers.legend import Legend, read_legend
 from carbonshed.readers.rasters import (
-    Handles,
     checked_units,
     pixel_polygons,
     raster_crs,
     strip_rows,
     window_of,
 )
-from carbonshed.readers.row_tasks import RowTask, row_tasks, tabulate_rows
+from carbonshed.readers.row_tasks import Recode, RowTask, RunTasks, finished, row_tasks
 from carbonshed.spatial.crs import M2_PER_KM2, FloatArray, as_crs, auto_crs, mover, pixel_areas, require_equal_area
 from carbonshed.spatial.grid import Grid
-from carbonshed.spatial.in_order import in_order
 from carbonshed.spatial.land_area import Coverage, StripTable, Tabulation, Zones, ZoneTotals, choose_coverage, clipped_areas
 from carbonshed.spatial.project import Geometries, project
 
@@ -62,6 +58,7 @@ def tabulate_land_area(
     split_shrub: bool = False,
     progress: Progress | None = None,
     threads: int | None = None,
+    run_tasks: RunTasks | None = None,
 ) -> xr.DataArray:
     """Area of each land class in each unit and year, from categorical rasters in any CRS.
 
@@ -86,6 +83,8 @@ def tabulate_land_area(
         progress(fraction, message).
     threads : int, optional
         That decode and count, see `carbonshed.spatial.in_order.in_order`; the result is the same bytes for any number.
+    run_tasks : callable, optional
+        Does the work elsewhere (`carbonshed.study.cluster.Cluster`), with the same bytes; `threads` is not used then.
 
     Returns
     -------
@@ -106,9 +105,7 @@ def tabulate_land_area(
     in degrees, constant for equal-area ones, and corrected by the areal scale for others (Snyder 1987).
     """
     plan = plan_land_area(rasters, units, legend=legend, coverage=coverage, bands=bands, options=options, split_shrub=split_shrub)
-    with Handles() as handles:
-        tables = in_order(partial(tabulate_rows, handles=handles), plan.tasks(), threads=threads)
-        return plan.finish(chain.from_iterable(tables), progress=progress)
+    return finished(plan, threads=threads, run_tasks=run_tasks, progress=progress)
 
 
 def plan_land_area(
@@ -143,7 +140,12 @@ def plan_land_area(
         groups = _groups(open_land_cover(stack, by_path, years, bands, known))
         placed = [pixel_polygons(group[0].dataset, shapes, frame.crs) for group in groups]
         rule = _rule(coverage, is_grid or "cell_id" in frame.columns, placed)
-        passes = [_planned(group, polygons, known, rule, is_grid) for group, polygons in zip(groups, placed, strict=True)]
+        passes = [
+            planned_pass(
+                group, polygons, codes=known.codes, nodata=[nodata_codes(layer, known) for layer in group], rule=rule, is_grid=is_grid
+            )
+            for group, polygons in zip(groups, placed, strict=True)
+        ]
     return LandAreaPlan(passes, frame, _areas(frame), years, known, rule)
 
 
@@ -165,6 +167,12 @@ class Pass:
         """What messages call the rasters."""
         return ", ".join(dict.fromkeys(layer.path.name for layer in self.layers))
 
+    def tasks(self, *, group: int = 0, strips_at_once: int = 1, recode: Recode | None = None) -> Iterator[RowTask]:
+        """Its tasks, see `carbonshed.readers.row_tasks.row_tasks`."""
+        files = [(layer.path, layer.band) for layer in self.layers]
+        where: dict[str, Any] = {"left": self.left, "top": self.top, "strips": self.strips}
+        return row_tasks(self.zones, files, group=group, strips_at_once=strips_at_once, recode=recode, **where)
+
 
 @dataclass(frozen=True)
 class LandAreaPlan:
@@ -177,13 +185,15 @@ class LandAreaPlan:
     legend: Legend
     rule: Coverage
 
+    @property
+    def n_strips(self) -> int:
+        """Strips of all passes."""
+        return sum(len(each.strips) for each in self.passes)
+
     def tasks(self, *, strips_at_once: int = 1) -> Iterator[RowTask]:
         """All tasks in order, each of at most so many strips of some million pixels in all years of one geobox."""
         for g, each in enumerate(self.passes):
-            files = [(layer.path, layer.band) for layer in each.layers]
-            yield from row_tasks(
-                each.zones, files, group=g, left=each.left, top=each.top, strips=each.strips, strips_at_once=strips_at_once
-            )
+            yield from each.tasks(group=g, strips_at_once=strips_at_once)
 
     def finish(self, tables: Iterable[StripTable], *, progress: Progress | None = None) -> xr.DataArray:
         """The cube ``land_area[year, unit_id, land_class]`` from the tables of all strips, in order (see `join_tables`).
@@ -283,7 +293,14 @@ def _outside_share(layer: Layer, polygons: Geometries, is_grid: bool) -> FloatAr
     )
 
 
-def _planned(group: list[Layer], polygons: Geometries, legend: Legend, rule: Coverage, is_grid: bool) -> Pass:
+def nodata_codes(layer: Layer, legend: Legend) -> list[int]:
+    """Codes that mean nodata: those of the legend, and the file's own tag."""
+    return [*legend.nodata, *([tag] if (tag := nodata_tag(layer)) is not None else [])]
+
+
+def planned_pass(
+    group: list[Layer], polygons: Geometries, *, codes: Sequence[int], nodata: Sequence[Sequence[int]], rule: Coverage, is_grid: bool
+) -> Pass:
     """The window of the rasters of one geobox that holds the units, and the units in its pixels."""
     outside = _outside_share(group[0], polygons, is_grid)
     first = group[0].dataset
@@ -293,9 +310,8 @@ def _planned(group: list[Layer], polygons: Geometries, legend: Legend, rule: Cov
     top, bottom, left, right = found
     shape = bottom - top, right - left
     moved: Geometries = shapely.transform(polygons, lambda points: points - np.array([left, top]))
-    nodata = [[*legend.nodata, *([tag] if (tag := nodata_tag(layer)) is not None else [])] for layer in group]
     areas = pixel_areas(raster_crs(first), (a, b, a * left + b * top + c, d, e, d * left + e * top + f), shape)
-    zones = Zones.of(moved, width=shape[1], codes=legend.codes, nodata=nodata, areas=areas, coverage=rule)
+    zones = Zones.of(moved, width=shape[1], codes=codes, nodata=nodata, areas=areas, coverage=rule)
     lines = strip_rows(first, Window(left, top, shape[1], shape[0]))
     return Pass(group, moved, zones, outside, left, top, shape, [(begin - top, end - top) for begin, end in lines])
 
