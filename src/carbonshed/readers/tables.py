@@ -314,7 +314,8 @@ def _coverage_problems(
     """Years without rows, counties without a row, rows without a county."""
     problems = []
     have = rows[year].map(_whole_year).astype("int64")
-    lost = [each for each in years or () if each not in set(have)]
+    found = set(have.unique())
+    lost = [each for each in years or () if each not in found]
     if lost:
         got = f"none for {examples(lost, 20)}"
         fix = "Add the rows, or take the year out of [study] years."
@@ -322,18 +323,19 @@ def _coverage_problems(
     if ids is None or rows.empty:
         return problems
     known, present = [str(each) for each in ids], rows[id].astype(str)
-    strangers = [each for each in present.unique() if each not in set(known)]
+    place, there = {each: number for number, each in enumerate(known)}, set(present.unique())
+    strangers = [each for each in present.unique() if each not in place]
     if strangers:
         fix = "Mend the ids, or drop the rows."
         got = _with_nearest(strangers, known)
         problems.append(Problem("row_without_county", "ids of the boundaries", got, f"{where}, column {id}", fix))
     fix = "Add the rows, or set [accounting] panel = 'drop' to leave these counties out of all years."
-    absent = [each for each in known if each not in set(present)]
+    absent = [each for each in known if each not in there]
     if absent:
         got = f"none for {_with_nearest(absent, strangers or list(present.unique()))}"
         problems.append(Problem("county_without_row", "a row for every county", got, where, fix))
     for each in sorted(have.unique()):
-        gone = sorted(set(known) - set(absent) - set(present[have == each]), key=known.index)
+        gone = sorted((place.keys() & there) - set(present[have == each]), key=place.__getitem__)
         if gone:
             problems.append(Problem("county_without_year", f"a row for every county in {each}", f"none for {examples(gone)}", where, fix))
     return problems
