@@ -52,7 +52,9 @@ def pearl_coefficient(engel: ArrayLike, *, limit: float = 1.0, a: float = 1.0, b
     return np.asarray(limit / (1.0 + a * np.exp(-b * (1.0 / en - 3.0))))
 
 
-def ability_coefficient(accounts: pd.DataFrame, *, price: float, ability: str = "gdp_per_head", revenue_share: float = 0.01) -> Floats:
+def ability_coefficient(
+    accounts: pd.DataFrame, *, price: float | Floats, ability: str = "gdp_per_head", revenue_share: float = 0.01
+) -> Floats:
     """Ability coefficient r_i of each county, in the order of the frame.
 
     ================  =========================================================================================================
@@ -69,7 +71,7 @@ def ability_coefficient(accounts: pd.DataFrame, *, price: float, ability: str = 
     ----------
     accounts : DataFrame
         ``revised_deficit`` and what the option needs: ``engel_coefficient``, ``population``, ``fiscal_revenue_yuan``, ``gdp_yuan``.
-    price : float
+    price : float, or array of one a row
         P, yuan per t CO2.
 
     Returns
@@ -114,7 +116,7 @@ def _pearl_relative(accounts: pd.DataFrame) -> Floats:
     return per_year(accounts, relative)
 
 
-def _capacity(accounts: pd.DataFrame, price: float, revenue_share: float) -> Floats:
+def _capacity(accounts: pd.DataFrame, price: float | Floats, revenue_share: float) -> Floats:
     revenue = numbers(accounts, "fiscal_revenue_yuan", where="accounts")
     amount = np.abs(numbers(accounts, "revised_deficit", where="accounts", negative=True) * price)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -9,7 +11,7 @@ from numpy.typing import NDArray
 from carbonshed.checks import check_conserved, choose, refuse, warn
 from carbonshed.compensation.ability import ability_coefficient
 from carbonshed.compensation.closure import CLOSURES, OVERFLOWS, cap_payments, close_sides
-from carbonshed.compensation.panel import FUND, UPPER_LEVEL, check_panel, listed, numbers, rows_by_year
+from carbonshed.compensation.panel import FUND, UPPER_LEVEL, check_panel, listed, numbers, rows_by_year, with_columns
 from carbonshed.compensation.price import DEFAULT_PRICE, Price, carbon_price
 
 Floats = NDArray[np.float64]
@@ -67,10 +69,32 @@ def compensation_amount(
     >>> compensation_amount(toy, price=1.0, ability="one", closure="scale_larger")["net_compensation"].tolist()
     [-15.0, -5.0, 20.0]
     """
+    caps: dict[str, Any] = {"fiscal_cap": fiscal_cap, "gdp_cap": gdp_cap, "overflow": overflow}
+    return amounts_at(accounts, carbon_price(price).value, ability=ability, closure=closure, shortfall=shortfall, **caps)
+
+
+def amounts_at(
+    accounts: pd.DataFrame,
+    unit_price: float | Floats,
+    *,
+    ability: str = "gdp_per_head",
+    closure: str = "none",
+    shortfall: str = "proportional",
+    fiscal_cap: float | None = None,
+    gdp_cap: float | None = None,
+    overflow: str = "redistribute",
+) -> pd.DataFrame:
+    """`compensation_amount` at a price in yuan per t CO2: one number, or one a row where it differs between years.
+
+    Examples
+    --------
+    >>> toy = pd.DataFrame({"revised_deficit": [3.0, 3.0], "year": [2017, 2019]}, index=["a", "a"])
+    >>> amounts_at(toy, np.array([10.0, 20.0]), ability="one")["payable"].tolist()
+    [30.0, 60.0]
+    """
     choose(closure, CLOSURES, where="closure")
     choose(overflow, OVERFLOWS, where="overflow")
     check_panel(accounts, where="accounts")
-    unit_price = carbon_price(price).value
     deficit = numbers(accounts, "revised_deficit", where="accounts", negative=True)
     ability_r = ability_coefficient(accounts, price=unit_price, ability=ability)
     value = deficit * unit_price * ability_r
@@ -84,18 +108,19 @@ def compensation_amount(
         use = rows[~np.isnan(value[rows])]
         closed, receives[use] = close_sides(owed[use], due[use], closure=closure, shortfall=shortfall)
         pays[use], left[use] = cap_payments(closed, np.where(np.isnan(caps[use]), np.inf, caps[use]), overflow=overflow)
-    return accounts.assign(
-        ability_coefficient=ability_r,
-        payable_before=owed,
-        receivable_before=due,
-        payable=pays,
-        receivable=receives,
-        net_compensation=receives - pays,
-        side=_side(value),
-        payable_cap=caps,
-        is_capped=~np.isnan(caps) & (pays > 0) & (pays >= caps),
-        payable_upper_level=np.where(np.isnan(value), np.nan, left),
-    )
+    columns = {
+        "ability_coefficient": ability_r,
+        "payable_before": owed,
+        "receivable_before": due,
+        "payable": pays,
+        "receivable": receives,
+        "net_compensation": receives - pays,
+        "side": _side(value),
+        "payable_cap": caps,
+        "is_capped": ~np.isnan(caps) & (pays > 0) & (pays >= caps),
+        "payable_upper_level": np.where(np.isnan(value), np.nan, left),
+    }
+    return with_columns(accounts, columns)
 
 
 def _side(value: Floats) -> NDArray[np.object_]:
@@ -156,11 +181,13 @@ def amount_summary(amounts: pd.DataFrame, *, closure: str = "none") -> pd.DataFr
     [15.0, 0.0, 15.0]
     """
     choose(closure, CLOSURES, where="closure")
+    names = ("payable_before", "receivable_before", "payable", "receivable", "payable_upper_level")
+    known = {name: amounts[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in names}
+    side, capped = amounts["side"].to_numpy(dtype=object), amounts["is_capped"].to_numpy(dtype=bool)
     table = []
     for year, rows in rows_by_year(amounts):
-        part = amounts.iloc[rows]
-        sums = {name: float(part[name].sum()) for name in ("payable_before", "receivable_before", "payable", "receivable")}
-        upper = float(part["payable_upper_level"].sum())
+        sums = {name: float(np.nansum(values[rows])) for name, values in known.items()}
+        upper = sums["payable_upper_level"]
         residual = sums["payable"] + upper - sums["receivable"] if closure == "fund" else 0.0
         fund_in, fund_out = max(-residual, 0.0), max(residual, 0.0)
         if closure != "none":
@@ -169,10 +196,10 @@ def amount_summary(amounts: pd.DataFrame, *, closure: str = "none") -> pd.DataFr
         table.append(
             {
                 "year": year,
-                "n_payers": int((part["side"] == "payer").sum()),
-                "n_recipients": int((part["side"] == "recipient").sum()),
-                "n_missing": int(part["payable"].isna().sum()),
-                "n_capped": int(part["is_capped"].sum()),
+                "n_payers": int((side[rows] == "payer").sum()),
+                "n_recipients": int((side[rows] == "recipient").sum()),
+                "n_missing": int(np.isnan(known["payable"][rows]).sum()),
+                "n_capped": int(capped[rows].sum()),
                 "payable_before": sums["payable_before"],
                 "receivable_before": sums["receivable_before"],
                 "unbalanced_amount": sums["payable_before"] - sums["receivable_before"],

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from carbonshed.checks import check_columns, choose
-from carbonshed.compensation.panel import INSTITUTIONS, numbers, rows_by_year
+from carbonshed.compensation.panel import counties_of, numbers, rows_by_year
 
 LEVELS = ("province", "city")
 
@@ -45,8 +45,9 @@ def compensation_direction(compensation: pd.DataFrame, *, by: str = "province") 
     """
     choose(by, LEVELS, where="direction: by")
     check_columns(compensation.columns, [by, "payable", "receivable", "gdp_yuan", "population"], where="compensation")
-    counties = compensation[~compensation.index.isin(INSTITUTIONS)]
+    counties = counties_of(compensation)
     sums = {name: numbers(counties, name, where="compensation") for name in ("payable", "receivable", "gdp_yuan", "population")}
+    given = {side: np.where(np.isnan(sums[side]), 0.0, sums[side]) for side in ("payable", "receivable")}
     group, names = pd.factorize(counties[by])
     table = []
     for year, rows in rows_by_year(counties):
@@ -54,7 +55,7 @@ def compensation_direction(compensation: pd.DataFrame, *, by: str = "province") 
             members = rows[group[rows] == code]
             if members.size == 0:
                 continue
-            paid, received = (float(np.nansum(sums[side][members])) for side in ("payable", "receivable"))
+            paid, received = (float(given[side][members].sum()) for side in ("payable", "receivable"))
             gdp, population = (float(sums[size][members].sum()) for size in ("gdp_yuan", "population"))
             net = received - paid
             table.append(

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from carbonshed.checks import check_columns, choose, refuse, warn
-from carbonshed.compensation.panel import INSTITUTIONS, check_panel, listed, numbers, rows_by_year
+from carbonshed.compensation.panel import check_panel, counties_of, listed, numbers, rows_by_year
 from carbonshed.compensation.shortfall import RULES, share_shortfall
 from carbonshed.numerics.inequality import concentration_index, gini, theil_t
 
@@ -100,7 +100,7 @@ def fairness(compensation: pd.DataFrame, *, by: str | None = "province", bases: 
     >>> fairness(toy)[["stage", "gini"]].to_numpy().tolist()
     [['before', 0.25], ['after', 0.125]]
     """
-    counties = compensation[~compensation.index.isin(INSTITUTIONS)]
+    counties = counties_of(compensation)
     check_panel(counties, where="compensation")
     check_columns(counties.columns, ["payable", "receivable", "population", *([by] if by else [])], where="compensation")
     held = [base for base in bases if choose(base, BASES, where="bases") in counties]
@@ -183,7 +183,7 @@ def compare_shortfall_rules(compensation: pd.DataFrame, *, side: str | None = No
     >>> compare_shortfall_rules(toy)[["claim", "proportional", "talmud"]].round(2).to_numpy().tolist()
     [[100.0, 33.33, 50.0], [200.0, 66.67, 75.0], [300.0, 100.0, 75.0]]
     """
-    counties = compensation[~compensation.index.isin(INSTITUTIONS)]
+    counties = counties_of(compensation)
     check_panel(counties, where="compensation")
     sums = {each: numbers(counties, column, where="compensation") for each, column in CLAIMS.items()}
     if side is not None:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from carbonshed.checks import Problem, check_columns, choose
 from carbonshed.compensation.closure import CLOSURES
-from carbonshed.compensation.panel import INSTITUTIONS, numbers, rows_by_year
+from carbonshed.compensation.panel import counties_of, numbers, rows_by_year
 
 COLUMNS = (
     "year",
@@ -54,7 +54,7 @@ def cap_gap(amounts: pd.DataFrame) -> pd.DataFrame:
     [[100.0, 40.0, 60.0, 0.025]]
     """
     check_columns(amounts.columns, ["payable", "receivable", "payable_upper_level", "payable_cap", "side"], where="amounts")
-    counties = amounts[~amounts.index.isin(INSTITUTIONS)]
+    counties = counties_of(amounts)
     paid, left, caps = (numbers(counties, name, where="amounts") for name in ("payable", "payable_upper_level", "payable_cap"))
     has_revenue = "fiscal_revenue_yuan" in counties
     revenue = numbers(counties, "fiscal_revenue_yuan", where="amounts") if has_revenue else np.full(len(counties), np.nan)

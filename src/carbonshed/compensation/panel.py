@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,7 +26,7 @@ INSTITUTIONS = (FUND, UPPER_LEVEL)
 def check_panel(frame: pd.DataFrame, *, where: str, institutions: bool = False) -> None:
     """Refuse a frame whose ids are not text, are reserved (unless `institutions`), or stand twice in one year."""
     ids = frame.index
-    wrong = [each for each in ids if not isinstance(each, str)]
+    wrong = list(ids[ids.isna()]) if isinstance(ids.dtype, pd.StringDtype) else [each for each in ids if not isinstance(each, str)]
     if wrong:
         raise refuse(
             "id_not_text",
@@ -34,10 +35,10 @@ def check_panel(frame: pd.DataFrame, *, where: str, institutions: bool = False) 
             where=where,
             fix="Set the id column as the index, as text: frame.set_index('unit_id').",
         )
-    reserved = sorted(set(ids) & set(INSTITUTIONS))
+    reserved = [each for each in INSTITUTIONS if each in ids]
     if reserved and not institutions:
         raise refuse("reserved_id", expected="ids of counties", got=examples(reserved), where=where, fix="Rename these counties.")
-    twice = pd.MultiIndex.from_arrays([ids, year_labels(frame)]).duplicated()
+    twice = _twice(ids, year_labels(frame))
     if twice.any():
         raise refuse(
             "duplicate_id",
@@ -48,10 +49,20 @@ def check_panel(frame: pd.DataFrame, *, where: str, institutions: bool = False) 
         )
 
 
+def _twice(ids: pd.Index, years: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Rows whose id stands in an earlier row of the same year."""
+    if ids.is_unique:
+        return np.zeros(len(ids), dtype=bool)
+    codes, labels = np.unique(years, return_inverse=True)[1], pd.factorize(ids)[0]
+    return pd.Index(labels * (codes.max() + 1) + codes).duplicated()
+
+
 def year_labels(frame: pd.DataFrame) -> NDArray[np.int64]:
     """Year of each row; 0 throughout where the frame has no column ``year``."""
     if "year" not in frame:
         return np.zeros(len(frame), dtype=np.int64)
+    if frame["year"].dtype == np.int64:
+        return frame["year"].to_numpy()
     years = pd.to_numeric(frame["year"], errors="coerce")
     if years.isna().any():
         raise refuse("no_year", expected="a year in each row", got="rows without one", where="year", fix="Fill the column year.")
@@ -63,7 +74,25 @@ def rows_by_year(frame: pd.DataFrame) -> list[tuple[int | None, Positions]]:
     if "year" not in frame:
         return [(None, np.arange(len(frame)))]
     years = year_labels(frame)
-    return [(int(year), np.flatnonzero(years == year)) for year in np.unique(years)]
+    order = np.argsort(years, kind="stable")
+    labels, starts = np.unique(years[order], return_index=True)
+    return [(int(year), rows) for year, rows in zip(labels, np.split(order, starts)[1:], strict=True)]
+
+
+def counties_of(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of counties: without the fund and the upper level."""
+    if not any(each in frame.index for each in INSTITUTIONS):
+        return frame
+    return frame[~frame.index.isin(INSTITUTIONS)]
+
+
+def with_columns(frame: pd.DataFrame, columns: Mapping[str, Any]) -> pd.DataFrame:
+    """`frame.assign(**columns)` of many columns at once, which is slow one by one."""
+    if type(frame) is not pd.DataFrame or any(name in frame for name in columns):
+        return frame.assign(**columns)
+    whole = pd.concat([frame, pd.DataFrame(dict(columns), index=frame.index)], axis=1)
+    whole.attrs = frame.attrs
+    return whole
 
 
 def row_names(frame: pd.DataFrame, rows: NDArray[np.bool_]) -> list[str]:

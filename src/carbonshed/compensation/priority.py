@@ -12,7 +12,7 @@ from scipy.stats import kendalltau
 
 from carbonshed.checks import check_columns, refuse, warn
 from carbonshed.compensation.ability import relative_gdp_per_head
-from carbonshed.compensation.panel import check_panel, listed, numbers, per_year, rows_by_year
+from carbonshed.compensation.panel import check_panel, listed, numbers, per_year, rows_by_year, with_columns
 from carbonshed.numerics.natural_breaks import natural_breaks
 
 Floats = NDArray[np.float64]
@@ -76,9 +76,12 @@ def compensation_priority(
     without = acts & np.isnan(ecps)
     if without.any():
         warn(f"no priority without GDP: {listed(amounts, without)}.")
-    ranked = amounts.assign(priority=ecps, priority_rank=_ranks(amounts, ecps).array)
+    ranked = pd.DataFrame({"side": amounts["side"], "priority": ecps}, index=amounts.index)
     limits = priority_breaks(ranked, neutral=neutral, classes=classes) if breaks is None else breaks
-    return ranked.assign(priority_class=_classes(ranked, limits, neutral), priority_capacity=_capacity(amounts, gdp))
+    of_class, capacity = _classes(ranked, limits, neutral), _capacity(amounts, gdp)
+    ranks = _ranks(amounts, ecps).array
+    columns = {"priority": ecps, "priority_rank": ranks, "priority_class": of_class, "priority_capacity": capacity}
+    return with_columns(amounts, columns)
 
 
 def _ecps(amounts: pd.DataFrame, gdp: Floats) -> Floats:
@@ -192,18 +195,30 @@ def balance(ranked: pd.DataFrame, *, n: Iterable[int] = range(5, 51)) -> pd.Data
         raise refuse("n", expected="N >= 1", got=str(min(wanted)), where="balance: n", fix="The default is 5 to 50.")
     table = []
     for year, rows in rows_by_year(ranked):
-        paid, received = (_running(ranked.iloc[rows], side) for side in SIDES)
-        for each in wanted:
-            used = min(each, paid.size - 1), min(each, received.size - 1)
-            pays, gets = float(paid[used[0]]), float(received[used[1]])
-            table.append((year, each, *used, pays, gets, pays / gets if gets > 0 else np.nan))
+        table += [(year, *row) for row in _balances(*_running(ranked, rows), wanted)]
     return pd.DataFrame(table, columns=["year", "n", "n_payers", "n_recipients", "payable", "receivable", "balance_ratio"])
 
 
-def _running(part: pd.DataFrame, side: str) -> Floats:
-    """Sum over the first 0, 1, 2, ... of a side in the order of its ranks."""
-    chosen = part[(part["side"] == side) & part["priority_rank"].notna()].sort_values("priority_rank")
-    return np.concatenate([[0.0], np.cumsum(chosen[AMOUNT[side]].to_numpy(dtype=np.float64))])
+def _balances(paid: Floats, received: Floats, wanted: Iterable[int]) -> list[tuple[int, int, int, float, float, float]]:
+    """For each N: N, payers and recipients used, both sums, their ratio."""
+    rows = []
+    for each in wanted:
+        used = min(each, paid.size - 1), min(each, received.size - 1)
+        pays, gets = float(paid[used[0]]), float(received[used[1]])
+        rows.append((each, *used, pays, gets, pays / gets if gets > 0 else np.nan))
+    return rows
+
+
+def _running(ranked: pd.DataFrame, rows: NDArray[np.intp]) -> tuple[Floats, Floats]:
+    """For payers and recipients among the rows: the sum over the first 0, 1, 2, ... in the order of their ranks."""
+    side = ranked["side"].to_numpy(dtype=object)[rows]
+    rank = ranked["priority_rank"].to_numpy(dtype=np.float64, na_value=np.nan)[rows]
+    sums = []
+    for each in SIDES:
+        use = np.flatnonzero((side == each) & ~np.isnan(rank))
+        amount = ranked[AMOUNT[each]].to_numpy(dtype=np.float64)[rows][use[np.argsort(rank[use], kind="stable")]]
+        sums.append(np.concatenate([[0.0], np.cumsum(amount)]))
+    return sums[0], sums[1]
 
 
 def balance_summary(ranked: pd.DataFrame) -> pd.DataFrame:
@@ -222,12 +237,13 @@ def balance_summary(ranked: pd.DataFrame) -> pd.DataFrame:
     >>> balance_summary(toy)[["balance_all", "n_star"]].to_numpy().tolist()
     [[1.5, 2]]
     """
-    table = []
+    check_columns(ranked.columns, ["side", "priority_rank", *AMOUNT.values()], where="ranked")
+    sides, table = ranked["side"].to_numpy(dtype=object), []
     for year, rows in rows_by_year(ranked):
-        part = ranked.iloc[rows]
-        counts = [int((part["side"] == side).sum()) for side in SIDES]
-        sums = [float(part[AMOUNT[side]].sum()) for side in SIDES]
-        every = balance(part, n=range(1, max(*counts, 1) + 1))["balance_ratio"].to_numpy()
+        counts = [int((sides[rows] == side).sum()) for side in SIDES]
+        sums = [float(np.nansum(ranked[AMOUNT[side]].to_numpy(dtype=np.float64)[rows])) for side in SIDES]
+        running = _running(ranked, rows)
+        every = np.array([row[-1] for row in _balances(*running, range(1, max(*counts, 1) + 1))])
         fails = np.flatnonzero(~(every >= 1.0))
         first = int(fails[-1]) + 2 if fails.size else 1
         table.append(
@@ -236,7 +252,7 @@ def balance_summary(ranked: pd.DataFrame) -> pd.DataFrame:
                 "n_payers": counts[0],
                 "n_recipients": counts[1],
                 "balance_all": sums[0] / sums[1] if sums[1] > 0 else np.nan,
-                "balance_20": float(balance(part, n=[20])["balance_ratio"].iloc[0]),
+                "balance_20": _balances(*running, [20])[0][-1],
                 "n_star": first if first <= every.size else pd.NA,
             }
         )

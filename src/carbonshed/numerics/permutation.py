@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from carbonshed.checks import choose, refuse
-from carbonshed.numerics.permutation_sweep import define, sweep, sweep_unequal
+from carbonshed.numerics.permutation_sweep import define, plain, sweep, sweep_unequal
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -27,6 +27,9 @@ P_CONVENTIONS = ("two_sided", "folded_one_sided")
 
 PART = 50_000
 """Sites of one sweep; larger data are swept in such parts by all processors at once."""
+
+FEW_LINKS, FEW_LINKS_A_ROUND = 1_000, 5
+"""Below so many links, and so many more for each permutation, new sums at each site are faster than keeping sums sorted."""
 
 
 def draw_table(n: int, columns: int, *, permutations: int = 999, seed: int | np.random.Generator = 0) -> Integers:
@@ -93,7 +96,8 @@ def conditional_counts(values: Floats, weights: csr_array, table: Integers) -> t
     """Count for each site the permutations whose weighted neighbour sum is >= and <= the observed one.
 
     Observed ``L_i = sum_j w_ij x_j``; permuted ``L_ip = sum_c w_i(c) x_d(i, p, c)`` with the draws of row p of the table. Ties
-    count in both tails. Rows of equal weights take the sorted sweep, O(n log P) in all; others new sums at each site, O(n P k).
+    count in both tails. Rows of equal weights take the sorted sweep, O(n log P) in all, where there are many; others new sums at each
+    site, O(n P k).
 
     Parameters
     ----------
@@ -132,9 +136,13 @@ def conditional_counts(values: Floats, weights: csr_array, table: Integers) -> t
     """
     counts = np.diff(weights.indptr)
     _check_table(table, values.size, int(counts.max(initial=0)))
-    entries, links = np.argsort(table.ravel()), (weights.indptr, weights.indices)  # entries as the sweep meets their ids
-    if has_equal_weights(weights):
-        steps = _to_steps(values, int(counts.max(initial=0)))
+    links = weights.indptr, weights.indices
+    has_equal = has_equal_weights(weights)
+    steps = _to_steps(values, int(counts.max(initial=0))) if has_equal else np.zeros(0, np.int64)
+    if has_equal and weights.nnz < FEW_LINKS + FEW_LINKS_A_ROUND * table.shape[0]:
+        return plain(steps, *links, table, 0, values.size)
+    entries = np.argsort(table.ravel())  # as the sweep meets their ids
+    if has_equal:
         return _in_parts(lambda first, last: sweep(steps, *links, table, entries, first, last), values.size)
     centred = values - values.mean()
     return _in_parts(lambda first, last: sweep_unequal(centred, *links, weights.data, table, entries, first, last), values.size)

@@ -68,6 +68,33 @@ def sweep(
 
 
 @njit(cache=True, nogil=True)
+def plain(values: Integers, indptr: Integers, indices: Integers, table: Integers, first: int, last: int) -> tuple[Integers, Integers]:
+    """The tails that `sweep` gives, by new sums at each site: faster where there are few sites."""
+    permutations = table.shape[0]
+    drawn = np.ascontiguousarray(table.T)
+    total = np.empty(permutations, np.int64)
+    greater, less = np.full(last - first, -1), np.full(last - first, -1)
+    for i in range(first, last):
+        k = indptr[i + 1] - indptr[i]
+        if k == 0:
+            continue
+        observed = np.int64(0)
+        for q in range(indptr[i], indptr[i + 1]):
+            observed += values[indices[q]]
+        total[:] = 0
+        for c in range(k):
+            for p in range(permutations):
+                d = drawn[c, p]
+                total[p] += values[d + (d >= i)]
+        above, below = 0, 0
+        for p in range(permutations):
+            above += total[p] >= observed - 2 * k
+            below += total[p] <= observed + 2 * k
+        greater[i - first], less[i - first] = above, below
+    return greater, less
+
+
+@njit(cache=True, nogil=True)
 def first_entry(table: Integers, entries: Integers, first: int) -> int:
     """Number of entries with an id below `first`."""
     low, high = 0, entries.size

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from functools import partial
@@ -12,16 +12,17 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from carbonshed.checks import DataWarning, in_file, warn
-from carbonshed.compensation.amounts import amount_summary, compensation_amount, institution_rows
+from carbonshed.compensation.amounts import amount_summary, amounts_at, institution_rows
 from carbonshed.compensation.direction import compensation_direction, direction_checks
 from carbonshed.compensation.districts import apply_district_mode
 from carbonshed.compensation.fairness import compare_shortfall_rules, fairness
 from carbonshed.compensation.feasibility import cap_gap, feasibility_problems
 from carbonshed.compensation.flows import compensation_flow, flow_prices, flow_summary
 from carbonshed.compensation.form_properties import form_properties
-from carbonshed.compensation.panel import INSTITUTIONS
+from carbonshed.compensation.panel import counties_of, with_columns
 from carbonshed.compensation.presets import PRESETS
 from carbonshed.compensation.price import Price
 from carbonshed.compensation.priority import balance, balance_summary, compensation_priority, priority_stability
@@ -32,16 +33,24 @@ from carbonshed.study.frames import by_year
 from carbonshed.study.pipeline import Context, StepOutput
 from carbonshed.study.settings import compensation_settings, preset_settings, price_path
 
+MONEY_COLUMNS = ("gdp_yuan", "population", "fiscal_revenue_yuan", "engel_coefficient")
+"""What amounts and their direction are made from, beside deficits."""
+
 
 def compensated_counties(context: Context) -> gpd.GeoDataFrame:
     """County accounts of the counties that take part: without those left out, districts treated by the mode of the study."""
-    spec = context.spec
-    accounts = context.tables["accounts_county"]
-    accounts = accounts[~accounts.index.isin(spec.compensation.leave_out)]
-    counties = apply_district_mode(accounts, district_mode=compensation_settings(spec)["district_mode"])
-    if spec.compensation.responsibility == "production":
-        return counties
-    return responsible_account(counties, responsibility=spec.compensation.responsibility, beta=spec.compensation.beta)
+    spec = context.spec.compensation
+    mode = compensation_settings(context.spec)["district_mode"]
+
+    def make() -> gpd.GeoDataFrame:
+        accounts = context.tables["accounts_county"]
+        counties = apply_district_mode(accounts[~accounts.index.isin(spec.leave_out)], district_mode=mode)
+        if spec.responsibility == "production":
+            return counties
+        return responsible_account(counties, responsibility=spec.responsibility, beta=spec.beta)
+
+    made_from = [sorted(spec.leave_out), mode, spec.responsibility, spec.beta]
+    return context.shared("compensated counties", make, needs=("accounts",), of=made_from)
 
 
 def compensation_step(context: Context) -> StepOutput:
@@ -98,7 +107,7 @@ def _add_fairness(output: StepOutput, table: pd.DataFrame, counties: pd.DataFram
     if "population" in counties and bases:
         output.tables["fairness"] = fairness(table, by="province" if "province" in table else None, bases=bases)
     if "fiscal_revenue_yuan" in bases:
-        output.tables["cap_gap"] = cap_gap(table[~table.index.isin(INSTITUTIONS)])
+        output.tables["cap_gap"] = cap_gap(counties_of(table))
 
 
 def _form(chosen: dict[str, Any]) -> dict[str, Any]:
@@ -122,20 +131,16 @@ def _revised(context: Context, counties: pd.DataFrame, chosen: dict[str, Any]) -
 
 
 def _amounts(revised: pd.DataFrame, prices: dict[int, Price], chosen: dict[str, Any]) -> pd.DataFrame:
-    """The amounts that follow from revised deficits, each year at its price (column `carbon_price`)."""
-    parts = [
-        compensation_amount(
-            rows.assign(carbon_price=prices[year].value),
-            price=prices[year],
-            ability=chosen["ability"],
-            closure=chosen["closure"],
-            shortfall=chosen["shortfall"],
-            fiscal_cap=chosen["fiscal_cap"] or None,
-            overflow=chosen["overflow"],
-        )
-        for year, rows in by_year(revised)
-    ]
-    return pd.concat(parts)
+    """The amounts that follow from revised deficits, by rising years, each at its price (column `carbon_price`)."""
+    if not revised["year"].is_monotonic_increasing:
+        revised = revised.sort_values("year", kind="stable")
+    price = np.array([prices[year].value for year in revised["year"]], dtype=np.float64)
+    return amounts_at(with_columns(revised, {"carbon_price": price}), price, **_money_settings(chosen))
+
+
+def _money_settings(chosen: dict[str, Any]) -> dict[str, Any]:
+    """What the amounts depend on beside deficits and prices."""
+    return {key: chosen[key] for key in ("ability", "closure", "shortfall", "overflow")} | {"fiscal_cap": chosen["fiscal_cap"] or None}
 
 
 def _settings_of(form: str, chosen: dict[str, Any]) -> dict[str, Any]:
@@ -144,55 +149,76 @@ def _settings_of(form: str, chosen: dict[str, Any]) -> dict[str, Any]:
     return {**chosen, "revision": form, "weights": weights}
 
 
-def _under_all_forms(counties: pd.DataFrame, chosen: dict[str, Any], table: Callable[[str, dict[str, Any]], pd.DataFrame]) -> pd.DataFrame:
-    """The table of each form that the data allow, one below the other; the form of the run is marked in the column `chosen`."""
+def _forms_known(counties: pd.DataFrame) -> list[str]:
+    """The forms of the revision that the data allow."""
     columns = {"population": "population", "gdp": "gdp_yuan"}
     known = {"area", *(size for size, column in columns.items() if column in counties and (counties[column] > 0).any())}
-    parts = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DataWarning)  # said for the form of the run
-        for form in (name for name, shape in FORMS.items() if set(shape.sizes) <= known):
-            parts.append(table(form, _settings_of(form, chosen)).assign(form=form, chosen=form == chosen["revision"]))
-    return pd.concat(parts, ignore_index=True)
+    return [name for name, shape in FORMS.items() if set(shape.sizes) <= known]
 
 
 def _properties_of_all_forms(context: Context, counties: pd.DataFrame, chosen: dict[str, Any]) -> pd.DataFrame:
     """What each form of the revision does to these data."""
 
     def make() -> pd.DataFrame:
-        return _under_all_forms(counties, chosen, lambda form, settings: form_properties(counties, **_form(settings)))
+        parts = []
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DataWarning)  # said for the form of the run
+            for form in _forms_known(counties):
+                found = form_properties(counties, **_form(_settings_of(form, chosen)))
+                parts.append(found.assign(form=form, chosen=form == chosen["revision"]))
+        return pd.concat(parts, ignore_index=True)
 
     return context.shared("form properties", make, needs=("accounts",), of=_made_from(context, chosen))
 
 
 def _direction_of_all_forms(context: Context, counties: pd.DataFrame, prices: dict[int, Price], chosen: dict[str, Any]) -> pd.DataFrame:
-    """Net payers and recipients by province under each form, all else as in the run."""
+    """Net payers and recipients by province under each form, all else as in the run; the form of the run is marked as `chosen`."""
     if not {"province", "population"} <= set(counties):
         return pd.DataFrame({"form": [], "year": [], "province": []})
+    forms, years = _forms_known(counties), sorted(prices)
 
-    def by_province(form: str, settings: dict[str, Any]) -> pd.DataFrame:
-        return compensation_direction(_amounts(_revised(context, counties, settings), prices, settings), by="province")
+    def make() -> pd.DataFrame:
+        kept = ["year", "province", "revised_deficit", *(column for column in MONEY_COLUMNS if column in counties)]
+        parts = [_revised(context, counties, _settings_of(form, chosen))[kept] for form in forms]
+        return pd.concat([part.assign(year=_turn(place, years, part["year"])) for place, part in enumerate(parts)])
 
-    return _under_all_forms(counties, chosen, by_province)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # said for the form of the run
+        revised = context.shared("revised by all forms", make, needs=("accounts",), of=[_made_from(context, chosen), years])
+        at = {year: prices[year].value for year in years}
+        price = np.array([at[years[turn % len(years)]] for turn in revised["year"]])
+        table = compensation_direction(amounts_at(revised, price, **_money_settings(chosen)), by="province")
+    turns = table["year"].to_numpy()
+    form = np.array(forms, dtype=object)[turns // len(years)]
+    return table.assign(year=np.array(years)[turns % len(years)], form=form, chosen=form == chosen["revision"])
+
+
+def _turn(place: int, years: list[int], year: pd.Series) -> NDArray[np.int64]:
+    """A number for each year under each form, so that all forms are one panel in which each is balanced for itself."""
+    return place * len(years) + np.searchsorted(years, year.to_numpy(dtype=np.int64))
 
 
 def _direction_of_presets(context: Context, prices: dict[int, Price]) -> pd.DataFrame:
     """Net payers and recipients by province and city under each preset that the data allow, at the prices of the run."""
-    accounts = context.tables["accounts_county"]
-    accounts = accounts[~accounts.index.isin(context.spec.compensation.leave_out)].sort_values("year", kind="stable")
-    parts = []
+    accounts, parts = context.tables["accounts_county"], []
     for name in PRESETS if {"gdp_yuan", "population"} <= set(accounts) else ():
         chosen = preset_settings(name)
         if chosen["district_mode"] != "separate" and "is_district" not in accounts:
             continue
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DataWarning)  # said for the settings of the run
-            counties = apply_district_mode(accounts, district_mode=chosen["district_mode"])
-            make = partial(_revise, pd.DataFrame(counties.drop(columns="geometry")), chosen)
             made_from = {**_made_from(context, chosen), "responsibility": "as in the accounts"}
+            make = partial(_revised_by_preset, accounts, context.spec.compensation.leave_out, chosen)
             amounts = _amounts(context.shared("revised", make, needs=("accounts",), of=made_from), prices, chosen)
             parts.append(_direction(amounts).assign(preset=name, chosen=name == context.spec.compensation.preset))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"preset": [], "level": [], "name": [], "year": []})
+
+
+def _revised_by_preset(accounts: gpd.GeoDataFrame, leave_out: Sequence[str], chosen: dict[str, Any]) -> pd.DataFrame:
+    """Revised deficits by the settings of a preset, years rising."""
+    known = accounts[~accounts.index.isin(leave_out)].sort_values("year", kind="stable")
+    counties = apply_district_mode(known, district_mode=chosen["district_mode"])
+    return _revise(pd.DataFrame(counties.drop(columns="geometry")), chosen)
 
 
 def _direction(ranked: pd.DataFrame) -> pd.DataFrame:
