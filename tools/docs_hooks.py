@@ -16,6 +16,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
 from carbonshed import PUBLIC  # noqa: E402
+from carbonshed.present.recorded import recorded  # noqa: E402
+from carbonshed.present.words import Words  # noqa: E402
 from carbonshed.registry import Term, terms  # noqa: E402
 
 GROUPS = {
@@ -49,6 +51,8 @@ GLOSSARY = {
 }
 
 
+CHINESE = r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]"
+
 API_ZH = """# Python 接口
 
 函数与类的说明（公式、形状、单位、错误、出处、示例）为英文，取自代码：<a href="../api.html">Python API</a>。
@@ -66,13 +70,33 @@ def on_pre_build(config: Any) -> None:
             path.write_text(text, encoding="utf-8")
 
 
-def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Fill ``<!-- table: NAME -->`` from the data files."""
+def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
+    """Fill ``<!-- table: NAME -->`` from the data files; join the lines of Chinese paragraphs, where a browser would show a space."""
+    if page.file.src_path.endswith(".zh.md"):
+        markdown = joined(markdown)
     for name, make in TABLES.items():
         mark = f"<!-- table: {name} -->"
         if mark in markdown:
             markdown = markdown.replace(mark, make())
     return markdown
+
+
+def joined(text: str) -> str:
+    r"""Chinese paragraphs without line breaks between two Chinese signs; headings, tables and code stay as they are.
+
+    >>> joined("碳源\n碳汇\n\n# 土地\n只归并")
+    '碳源碳汇\n\n# 土地\n只归并'
+    """
+    lines: list[str] = []
+    is_code = False
+    for line in text.split("\n"):
+        is_code ^= line.startswith("```")
+        is_kept = is_code or not lines or lines[-1].startswith(("#", "|", "    ", "```")) or line.startswith("    ")
+        if not is_kept and re.search(f"{CHINESE}$", lines[-1]) and re.match(CHINESE, line.lstrip()):
+            lines[-1] += line.lstrip()
+        else:
+            lines.append(line)
+    return "\n".join(lines)
 
 
 def _rows(pattern: str) -> list[dict[str, Any]]:
@@ -151,9 +175,15 @@ def _row(term: Term, lang: str) -> tuple[str, str, str]:
     words = GLOSSARY[lang]
     names = (term.zh, term.en) if lang == "zh" else (term.en, term.zh)
     unit = [f"[{term.unit}]"] if term.unit != "-" else []
-    column = [f'<span id="{term.name}"></span>`{term.name}`', " ".join(([f"`{term.symbol}`"] if term.symbol else []) + unit)]
+    column = [
+        f'<code id="{term.name}">{term.name.replace("_", "_<wbr>")}</code>',
+        " ".join(([f"`{term.symbol}`"] if term.symbol else []) + unit),
+    ]
     more = [(words[key], getattr(term, key)) for key in ("sign", "weight", "source") if getattr(term, key)]
-    said = [_plain(term.defined(lang)), *(f"<small>{word}{words['colon']}{_plain(value)}</small>" for word, value in more)]
+    said = [
+        _plain(term.defined(lang)),
+        *(f"<small>{word}{words['colon']}{_plain(recorded(value, Words(lang)))}</small>" for word, value in more),
+    ]
     return "<br>".join(filter(None, column)), f"**{names[0]}**<br>{names[1]}", "<br>".join(said)
 
 
