@@ -251,3 +251,11 @@ def test_a_table_in_gbk_is_read_and_said_so(small_study):
 
 def test_a_good_study_has_no_errors(small_study):
     assert [p for p in Study.open(small_study).check() if p.severity == "error"] == []
+
+
+def test_one_wrong_file_of_several_years_is_one_problem(small_study):
+    (small_study / "legend.toml").write_text('product = "x"\n', encoding="utf-8")
+    spec = (small_study / "study.toml").read_text(encoding="utf-8").replace('product = "clcd"', 'product = "legend.toml"')
+    (small_study / "study.toml").write_text(spec, encoding="utf-8")
+    problems = [each for each in Study.open(small_study).check() if each.severity == "error"]
+    assert len(problems) == len(set(problems)) == 1 and "legend.toml" in problems[0].where

@@ -117,8 +117,20 @@ def som_planes(result: ResultFolder, words: Words) -> Drawing:
         _bar(panel, classes, values)
         known = terms().get(name)
         unit = f"  {unit_text(known.unit)}" if known is not None and known.unit not in ("-", "1") else ""
-        panel.set_title(f"{words.term(name)}{unit}", fontsize=7, pad=3, loc="left")
+        panel.set_title(_in_lines(f"{words.term(name)}{unit}"), fontsize=7, pad=3, loc="left")
     return Drawing(plate.figure, sheet.table[["som_node", "som_row", "som_column", *names]])
+
+
+def _in_lines(title: str, *, width: int = 34) -> str:
+    """A title in lines that a plane is wide enough for: at spaces; a Chinese sign counts as two letters and has none."""
+    lines = [""]
+    for word in title.split(" "):
+        longer = f"{lines[-1]} {word}" if lines[-1] else word
+        if lines[-1] and sum(1 + (ord(sign) > 0x2E80) for sign in longer) > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return "\n".join(lines)
 
 
 def som_hits(result: ResultFolder, words: Words) -> Drawing:

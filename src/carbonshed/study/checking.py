@@ -26,7 +26,7 @@ def deep_check(spec: Spec, files: InputFiles | list[Problem]) -> list[Problem]:
     inputs, problems = gather_inputs(spec, files)
     if spec.land_cover is not None and inputs.has_land_units:
         problems += _land_cover_problems(spec, files, inputs)
-    return [_of_both(problem, files) for problem in problems]
+    return list(dict.fromkeys(_of_both(problem, files) for problem in problems))  # one file of many years is one problem
 
 
 def _of_both(problem: Problem, files: InputFiles) -> Problem:
