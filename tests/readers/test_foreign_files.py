@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import struct
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import geopandas as gpd
@@ -177,6 +179,53 @@ def test_a_truncated_raster_is_refused_by_name(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-20_000])
     with pytest.raises(InputError, match=r"r\.tif"):
         list(strips(path))
+
+
+def written_raster(path: Path, **profile: object) -> Path:
+    with rasterio.open(path, "w", **{"driver": "GTiff", "width": 20, "height": 10, "count": 1, "dtype": "uint8", **profile}) as dataset:
+        dataset.write(np.ones((1, 10, 20), dtype="uint8"))
+    return path
+
+
+@pytest.mark.parametrize("read", [pixel_count, lambda path: list(strips(path))], ids=["pixel_count", "strips"])
+def test_every_way_to_a_raster_is_the_one_door(tmp_path: Path, read: Callable[[Path], object]) -> None:
+    """Also a thread's own handle: what stands there may have changed since the first look."""
+    (tmp_path / "text.tif").write_text("no raster", encoding="utf-8")
+    for name, says in {"text.tif": "GDAL", "gone.tif": "no file", ".": "a folder"}.items():
+        with pytest.raises(InputError, match=says):
+            read(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("crs", "numbers", "says"),
+    [
+        ("EPSG:4326", (0.0, 0, 115, 0, 0.0, 39), "pixels with an area"),
+        ("EPSG:4326", (0.01, 0, np.inf, 0, -0.01, 39), "pixels with an area"),
+        ("EPSG:4326", (181, 0, -180, 0, -1, 90), "at most 180 a side; got 181"),
+        ("EPSG:32650", (1e9, 0, 0, 0, -1e9, 0), "at most 1e+08 a side"),
+    ],
+)
+def test_pixels_without_an_area_or_longer_than_the_earth_are_refused(
+    tmp_path: Path, crs: str, numbers: tuple[float, ...], says: str
+) -> None:
+    path = written_raster(tmp_path / "r.tif", crs=crs, transform=rasterio.Affine(*numbers))
+    with pytest.raises(InputError, match=re.escape(says)) as found:
+        list(strips(path))
+    assert "r.tif" in str(found.value)
+    assert pixel_count(written_raster(tmp_path / "sound.tif", crs=crs, transform=rasterio.Affine(1, 0, 10, 0, -1, 10))) == 200
+
+
+def test_more_pixels_than_the_bytes_can_hold_are_refused(tmp_path: Path) -> None:
+    """The tag of the width is overwritten: a file of some hundred bytes says that it holds 2 x 10^10 pixels."""
+    path = written_raster(tmp_path / "r.tif", crs="EPSG:4326", transform=rasterio.Affine(1, 0, 10, 0, -1, 10))
+    data = bytearray(path.read_bytes())
+    at = struct.unpack_from("<I", data, 4)[0]
+    for k in range(struct.unpack_from("<H", data, at)[0]):
+        if struct.unpack_from("<H", data, at + 2 + 12 * k)[0] == 256:
+            struct.pack_into("<HIi", data, at + 4 + 12 * k, 4, 1, 2**31 - 1)
+    path.write_bytes(bytes(data))
+    with pytest.raises(InputError, match="as many pixels as its bytes can hold; got 2,147,483,647 x 10"):
+        pixel_count(path)
 
 
 def test_a_cost_matrix_holds_each_payer_once_and_finite_costs(tmp_path: Path) -> None:
