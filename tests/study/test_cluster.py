@@ -8,10 +8,11 @@ import pickle
 import signal
 import subprocess
 import sys
-import threading
 import time
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ def units() -> gpd.GeoDataFrame:
 
 @pytest.fixture
 def rasters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[int, Path]:
-    """Two years in 75 strips of 8 rows."""
+    """Two years in 38 strips, of one row of tiles."""
     paths = {}
     for year in YEARS:
         paths[year] = tmp_path / f"{year}.tif"
@@ -61,9 +62,12 @@ def rasters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[int, Path]:
 
 
 @pytest.fixture
-def two_workers() -> Iterator[Any]:
-    """A scheduler with two worker processes, as somebody else would have begun it."""
-    options = {"threads_per_worker": 1, "processes": True, "dashboard_address": None}
+def two_workers(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A scheduler with two worker processes, as somebody else would have begun it; they know how to be slow."""
+    folder = tmp_path_factory.mktemp("modules")
+    (folder / "slow_strips.py").write_text("import time\n\ndef slowly(seconds, blocks):\n    time.sleep(seconds)\n    return blocks\n")
+    monkeypatch.syspath_prepend(folder)
+    options = {"threads_per_worker": 1, "processes": True, "dashboard_address": "127.0.0.1:0"}
     with distributed.LocalCluster(n_workers=2, silence_logs=50, **options) as begun:
         yield begun
 
@@ -108,7 +112,7 @@ def test_other_versions_are_named() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("coverage", ["centre", "exact"])
 def test_the_bytes_of_one_thread(rasters: dict[int, Path], two_workers: Any, coverage: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Area and change, tasks deep enough for a tree of two levels, by relative paths; progress rises to the end."""
+    """Area and change, enough tasks for a tree, by relative paths; progress rises to the end."""
     monkeypatch.chdir(rasters[2000].parent)
     near = {year: Path(path.name) for year, path in rasters.items()}
     options: dict[str, Any] = {"legend": LEGEND, "coverage": coverage}
@@ -116,7 +120,7 @@ def test_the_bytes_of_one_thread(rasters: dict[int, Path], two_workers: Any, cov
     with Cluster(scheduler=two_workers.scheduler_address) as run_tasks:
         far = tabulate_land_area(near, units(), run_tasks=run_tasks, progress=lambda fraction, _: said.append(fraction), **options)
         moved = plan_land_change(near, units(), **options)
-        assert moved.n_strips == 75
+        assert moved.n_strips == 38
         changed = moved.finish(run_tasks(moved))
     one = tabulate_land_area(rasters, units(), threads=1, **options)
     assert far.values.tobytes() == one.values.tobytes() and far["nodata_km2"].equals(one["nodata_km2"])
@@ -159,30 +163,14 @@ class SlowPlan:
         self.seconds = seconds
 
     def tasks(self, *, strips_at_once: int = 1) -> Iterator[Any]:
-        from dataclasses import replace
+        from slow_strips import slowly
 
         for task in self.plan.tasks(strips_at_once=strips_at_once):
-            yield replace(task, recode=Wait(self.seconds))
-
-
-class Wait:
-    def __init__(self, seconds: float):
-        self.seconds = seconds
-
-    def __call__(self, blocks: Any) -> Any:
-        time.sleep(self.seconds)
-        return blocks
-
-    def __reduce__(self) -> Any:  # by value: workers do not know this module
-        return _waiting, (self.seconds,)
-
-
-_waiting = Wait
+            yield replace(task, recode=partial(slowly, self.seconds))
 
 
 @pytest.mark.slow
 def test_a_worker_killed_in_mid_run_costs_a_retry(rasters: dict[int, Path], two_workers: Any) -> None:
-    distributed.protocol.pickle.cloudpickle.register_pickle_by_value(sys.modules[__name__])
     plan = SlowPlan(plan_land_area(rasters, units(), legend=LEGEND), 0.05)
     killed: list[int] = []
     with distributed.Client(two_workers, set_as_default=False) as looking, Cluster(scheduler=two_workers.scheduler_address) as run_tasks:
@@ -204,15 +192,16 @@ def test_all_workers_gone_is_said_and_the_run_can_be_gone_on_with(
     small_study: Path, two_workers: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cluster, "NO_WORKER_S", 1.0)
-    distributed.protocol.pickle.cloudpickle.register_pickle_by_value(sys.modules[__name__])
     study = Study.open(small_study)
     address = two_workers.scheduler_address
     with pytest.raises(ClusterError, match=r"all workers are gone.*run again"), Cluster(scheduler=address) as run_tasks:
 
         def slowed(plan: Any, progress: Any) -> Any:
-            run_tasks._client = run_tasks._client or run_tasks._begun()
-            threading.Timer(0.5, lambda: two_workers.scale(0)).start()
-            return run_tasks(SlowPlan(plan, 5.0), progress)
+            def leave(fraction: float, message: str) -> None:
+                if "tasks" in message:
+                    two_workers.scale(0)
+
+            return run_tasks(SlowPlan(plan, 60.0), leave)
 
         study.run(small_study / "gone", until="accounts", run_tasks=slowed)
     done = quietly(study, small_study / "gone")

@@ -132,7 +132,7 @@ class Cluster:
         """A client whose cluster has a worker and the versions of this process."""
         if self._workers is not None:
             logging.getLogger("distributed").setLevel(logging.CRITICAL)
-            options = {"threads_per_worker": 1, "processes": True, "dashboard_address": None, "silence_logs": logging.CRITICAL}
+            options = {"threads_per_worker": 1, "processes": True, "dashboard_address": "127.0.0.1:0", "silence_logs": logging.CRITICAL}
             self._local = self._dask.LocalCluster(n_workers=self._workers, **options)
         client = self._dask.Client(self._local or self._scheduler, set_as_default=False)
         try:
@@ -237,8 +237,8 @@ def _sizes(tasks: Sequence[RowTask]) -> dict[str, int]:
 
 def _check_seen(client: Any, sizes: dict[str, int]) -> None:
     """Refuse workers that do not see the rasters as they are here, naming file and worker."""
-    unseen = client.run(_unseen, sizes)
-    wrong = [f"{got} on {worker}" for worker, found in unseen.items() for got in found]
+    unseen = client.run(_unseen, sizes, on_error="return")  # one that leaves meanwhile is not asked
+    wrong = [f"{got} on {worker}" for worker, found in unseen.items() if isinstance(found, list) for got in found]
     if wrong:
         raise _refuse_unseen(wrong)
 
