@@ -97,3 +97,10 @@ def test_threads_and_the_thread_that_calls_draw_the_same(monkeypatch) -> None:
     monkeypatch.setattr("carbonshed.numerics.global_permutation.LEAST_SITES", 0)
     assert permuted_moran(values, queen(30), permutations=300, seed=2).tobytes() == alone.tobytes()
     assert len(set(alone)) > 290  # blocks do not repeat one another
+
+
+@pytest.mark.parametrize("certain_z", [None, 14.2])
+def test_where_all_sites_are_linked_no_order_is_rarer_than_another(certain_z):
+    links = csr_array(np.ones((4, 4)) - np.eye(4))
+    test = moran_test(np.array([1.0, 2.0, 5.0, 9.0]), links, certain_z=certain_z)
+    assert test.moran_i == pytest.approx(-1 / 3) and np.isnan(test.z) and test.p == 1.0

@@ -24,6 +24,9 @@ BLOCK = 125
 LEAST_SITES = 2000
 """Fewer sites are shuffled on the thread that calls: others would not gain."""
 
+NO_SPREAD = 1e-12
+"""A standard deviation of I that is rounding alone: every order of the values gives the same I."""
+
 
 class MoranTest(NamedTuple):
     """Moran's I, its z and two-sided p, and where they come from: ``permutation``, ``normal``, or ``none``."""
@@ -62,7 +65,8 @@ def moran_test(
     Returns
     -------
     MoranTest
-        NaN for a constant field, fewer than four values, or no link.
+        NaN for a constant field, fewer than four values, or no link; z is NaN and p is 1 where every order of the values gives the same
+        I (all sites linked with all).
 
     Notes
     -----
@@ -81,15 +85,18 @@ def moran_test(
         return MoranTest(observed if n >= 4 else nan, nan, nan, "none")
     too_many = permutation_limit is not None and n > permutation_limit
     if too_many or certain_z is not None:
-        z = (observed + 1 / (n - 1)) / float(np.sqrt(permutation_variance(values, weight_sums(weights))))
+        variance = permutation_variance(values, weight_sums(weights))
+        z = (observed + 1 / (n - 1)) / float(np.sqrt(variance)) if variance > NO_SPREAD**2 else nan
         if too_many or abs(z) > (certain_z or 0):
             return MoranTest(observed, z, float(2 * ndtr(-abs(z))), "normal")
     drawn = permuted_moran(values, weights, permutations=permutations, seed=seed)
     spread = float(drawn.std())
+    if spread <= NO_SPREAD:
+        return MoranTest(observed, nan, 1.0, "permutation")
     slack = 1e-9 * spread + 1e-15 * abs(observed)
     greater, less = np.sum(drawn >= observed - slack), np.sum(drawn <= observed + slack)
     p = float(pseudo_p(np.asarray(greater), np.asarray(less), permutations))
-    return MoranTest(observed, (observed + 1 / (n - 1)) / spread if spread > 0 else nan, p, "permutation")
+    return MoranTest(observed, (observed + 1 / (n - 1)) / spread, p, "permutation")
 
 
 def permuted_moran(values: Floats, weights: csr_array, *, permutations: int = 999, seed: int = 0) -> Floats:
