@@ -57,7 +57,7 @@ def row_sums(weights: csr_array, *, power: int = 1) -> Floats:
     if (weights.data == 1).all():
         return np.diff(weights.indptr).astype(np.float64)
     powers = csr_array((weights.data**power, weights.indices, weights.indptr), shape=weights.shape)
-    return np.asarray(powers.sum(axis=1), dtype=np.float64)
+    return np.asarray(powers @ np.ones(weights.shape[1]), dtype=np.float64)
 
 
 def largest_weights(weights: csr_array) -> Floats:

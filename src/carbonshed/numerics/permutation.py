@@ -167,11 +167,17 @@ def independent_counts(
 
 def has_equal_weights(weights: csr_array) -> bool:
     """Whether all weights within each row are equal (binary, or row-standardised from binary)."""
-    if weights.nnz == 0 or weights.data.min() == weights.data.max():
-        return True
-    counts = np.diff(weights.indptr)
-    first = weights.data[weights.indptr[:-1][counts > 0]]
-    return bool(np.array_equal(weights.data, np.repeat(first, counts[counts > 0])))
+    return bool(_equal_in_rows(weights.data, weights.indptr))
+
+
+@njit(cache=True, nogil=True)
+def _equal_in_rows(data: Floats, indptr: Integers) -> bool:
+    """Whether each row holds one value."""
+    for i in range(indptr.size - 1):
+        for q in range(indptr[i] + 1, indptr[i + 1]):
+            if data[q] != data[indptr[i]]:
+                return False
+    return True
 
 
 def _check_table(table: Integers, n: int, longest: int) -> None:

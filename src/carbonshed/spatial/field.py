@@ -85,7 +85,7 @@ def prepare(values: Values, neighbours: object, *, standardisation: str = "as_gi
         links.sort_indices()
     if standardisation == "binary":
         links = csr_array((np.ones(links.nnz), links.indices, links.indptr), shape=links.shape)
-    elif kind == "row":
+    elif standardisation == "row" or (kind == "row" and not known.all()):
         links = row_standardise(links)
     field = Field(series.index, place, given[place], links, kind)
     if not known.all():
@@ -99,5 +99,5 @@ def prepare(values: Values, neighbours: object, *, standardisation: str = "as_gi
 def _kind_of(links: csr_array) -> str:
     if (links.data == 1).all():
         return "binary"
-    sums = np.asarray(links.sum(axis=1))[np.diff(links.indptr) > 0]
-    return "row" if np.allclose(sums, 1.0, rtol=0, atol=1e-9) else "general"
+    sums = (links @ np.ones(links.shape[1]))[np.diff(links.indptr) > 0]
+    return "row" if bool((np.abs(sums - 1.0) <= 1e-9).all()) else "general"

@@ -386,7 +386,8 @@ def _frame(field: Field, columns: dict[str, Floats | pd.Series], p_convention: s
             everywhere[field.place] = result
             result = everywhere
         whole[name] = result
-    frame = pd.DataFrame(whole | {"p_convention": p_convention}, index=field.index)
+    convention = pd.Series([p_convention]).array.take(np.zeros(len(field.index), dtype=np.int64))
+    frame = pd.DataFrame(whole | {"p_convention": convention}, index=field.index)
     frame.attrs.update(attrs, weights=field.weights)
     alone = field.index[field.place[field.islands]]
     if len(alone):
