@@ -30,7 +30,7 @@ GROUPS = {
     "Zones": ("zoning_indicators", "classify_zones", "SOM"),
     "Compensation": ("revise_account", "compensation_amount", "compensation_priority", "compensation_flow"),
 }
-GLOSSARY = {
+GLOSSARY: dict[str, dict[str, Any]] = {
     "en": {
         "lead": "Every quantity of the tables, in alphabetical order of the column names; `carbonshed terms NAME` says the same.",
         "title": "Glossary",
