@@ -1,12 +1,16 @@
 """Kills runs with ``kill -9`` at random moments and at every write, and holds what the next run makes against an undisturbed one.
 
     python tools/torture.py --kills 300            # the demo, the county study (where the shared data are) and the twin
-    python tools/torture.py --kills 20 --studies STUDY_FOLDER --stand-ins
+    python tools/torture.py --kills 20 --studies STUDY_FOLDER --figures none
 
-Each round starts from an empty folder, or from a whole result of the same study at another price; its run is killed up to six times and
+Each round starts from an empty folder, or from a whole result of the same study at another price; its run is killed up to eight times and
 then left to end. After every kill each file that the manifest lists must have its checksum, and every table and picture must be whole;
 at the end the folder must hold the same files with the same bytes as the undisturbed one, and nothing else. The children are forked from
 one process that has everything loaded, so that a kill hits the work and not the imports.
+
+The named studies are made coarse (`COARSE`), since what is tried is the order of writing and not the numbers. Four of five kills hit runs
+with small files in place of the figures and the report, whose drawing would take nearly all of the time; one of five hits runs with the
+real report, two real figures and the real rasters and styles.
 """
 
 from __future__ import annotations
@@ -20,9 +24,11 @@ import signal
 import sys
 import tempfile
 import time
+import tomllib
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
@@ -32,16 +38,29 @@ import pyarrow.parquet as pq
 
 from carbonshed.checks import DataWarning
 from carbonshed.files import write_bytes
+from carbonshed.present import report as report_page
+from carbonshed.present.figures import available_figures, save_figures
 from carbonshed.study import reporting
 from carbonshed.study.demo import write_demo
 from carbonshed.study.store import NEXT, READY, Store, file_digest
 from carbonshed.study.study import Study
+from carbonshed.study.toml_text import to_toml
 from carbonshed.study.twin.write import write_twin
 from carbonshed.study.verifying import verify
 
 ROOT = Path(__file__).resolve().parents[1]
-MOST_KILLS = 6
+MOST_KILLS = 8
+FEW_IN = 5
+"""One of so many kills hits a run that draws the real report."""
 PRICES = (60, 75)
+FEW = ("balance_strip", "centre_track")
+QUICK = {"scale": {"permutations": 200, "draws": 20}, "zoning": {"runs": 0}}
+COARSE: dict[str, dict[str, dict[str, object]]] = {
+    "demo": {**QUICK, "grid": {"base_km": 24, "scales_km": [24, 48]}},
+    "bth-county": {**QUICK, "study": {"years": [2007, 2017]}},
+    "twin": {**QUICK, "grid": {"base_km": 24, "scales_km": [24, 48]}, "study": {"years": [2000, 2020]}},
+}
+"""What is changed in the ``study.toml`` of the named studies, so that a run takes seconds."""
 
 
 def run(study: Path, out: Path) -> None:
@@ -102,12 +121,12 @@ def content(folder: Path) -> dict[str, str]:
 def faults(out: Path) -> list[str]:
     """What a reader would stumble over in a folder whose run was just killed."""
     found = []
-    for path in out.glob("tables/*.parquet"):
+    for path in out.glob("tables/[!.]*.parquet"):
         try:
             pq.read_metadata(path)
         except Exception as error:
             found.append(f"half a table: {path}: {error}")
-    found += [f"half a picture: {p}" for p in out.glob("figures/*.png") if not p.read_bytes().endswith(b"IEND\xaeB`\x82")]
+    found += [f"half a picture: {p}" for p in out.glob("figures/[!.]*.png") if not p.read_bytes().endswith(b"IEND\xaeB`\x82")]
     found += [f"half a page: {p}" for p in out.glob("report.html") if not p.read_text(encoding="utf-8").rstrip().endswith("</html>")]
     if (out / "manifest.json").exists() and not (out / READY).is_dir():
         found += [str(problem) for problem in verify(out)]
@@ -127,8 +146,11 @@ class Torture:
         self.rng, self.work, self.figures = random.Random(seed), work, Counter[str]()
         self.problems: list[str] = []
 
-    def study(self, source: Path, kills: int, points: int) -> None:
-        """Torture one study."""
+    def study(self, source: Path, kind: str, kills: int, points: int) -> None:
+        """Torture one study, its runs drawing `kind` of figures."""
+        for left in self.work.glob(f"{source.name}-*"):
+            shutil.rmtree(left)
+        shutil.rmtree(self.work / "timed", ignore_errors=True)
         priced = [self._priced(source, price) for price in PRICES]
         whole = [self.work / f"{source.name}-whole-{price}" for price in PRICES]
         for folder, out in zip(priced, whole, strict=True):
@@ -139,32 +161,32 @@ class Torture:
         seconds = time.perf_counter() - start
         if content(self.work / "timed") != expected[0]:
             self.problems.append(f"{source.name}: two undisturbed runs differ: {differing(content(self.work / 'timed'), expected[0])}")
-        print(f"{source.name}: an undisturbed run takes {seconds:.1f} s", file=sys.stderr)
+        print(f"{source.name}, figures {kind}: an undisturbed run takes {seconds:.1f} s", file=sys.stderr, flush=True)
         before = self.figures["kills"]
         while self.figures["kills"] < before + kills:
             which = self.rng.randrange(2)
             left = before + kills - self.figures["kills"]
             self._round(priced[which], whole[1 - which] if self.rng.random() < 0.5 else None, expected[which], seconds, left)
+            print(f"{source.name}, figures {kind}: {dict(self.figures)}", file=sys.stderr, flush=True)
         if points:
             self._at_every_write(priced, whole, expected, points)
 
     def _priced(self, source: Path, price: int) -> Path:
         folder = self.work / f"{source.name}-{price}"
         shutil.copytree(source, folder, ignore=shutil.ignore_patterns("results"))
-        lines = (folder / "study.toml").read_text(encoding="utf-8").splitlines()
-        lines = [line for line in lines if not line.startswith("price =")]
-        if "[compensation]" not in lines:
-            lines.append("[compensation]")
-        lines.insert(lines.index("[compensation]") + 1, f"price = {price}")
-        (folder / "study.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        values = tomllib.loads((folder / "study.toml").read_text(encoding="utf-8"))
+        for section, changes in {**COARSE.get(source.name, {}), "compensation": {"price": price}}.items():
+            values.setdefault(section, {}).update(changes)
+        (folder / "study.toml").chmod(0o644)
+        (folder / "study.toml").write_text(to_toml(values), encoding="utf-8")
         return folder
 
     def _round(self, study: Path, earlier: Path | None, expected: dict[str, str], seconds: float, most: int) -> None:
         """One folder: killed some times, then left to end."""
-        out = self._fresh(earlier)
+        out, steps = self._fresh(earlier), len(Store(self.work / "timed").read_manifest()["steps"])
         for _ in range(min(most, self.rng.randint(1, MOST_KILLS))):
             child = forked(study, out, self.work / "log")
-            time.sleep(self.rng.uniform(0.0, seconds))
+            time.sleep(self.rng.uniform(0.0, seconds * max(1 - steps_in(out) / steps, 0.3)))
             os.kill(child, signal.SIGKILL)
             if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != -signal.SIGKILL:
                 self.figures["ended before the kill"] += 1
@@ -207,6 +229,8 @@ class Torture:
     def _killed(self, out: Path, counted: str = "kills") -> None:
         self.figures[counted] += bool(counted)
         self.figures["faults seen after a kill"] += len(found := faults(out) if out.exists() else [])
+        for fault in found:
+            print(f"after a kill: {fault}", file=sys.stderr, flush=True)
         self.problems += found
         steps = steps_in(out)
         self.figures["resumes"] += steps > 0
@@ -219,6 +243,7 @@ class Torture:
         self.figures["byte-equal to an undisturbed run"] += found == expected
         if found != expected:
             self.problems.append(f"{study.name}: other bytes: {differing(found, expected)}")
+            print(self.problems[-1], file=sys.stderr, flush=True)
 
     def _until_end(self, study: Path, out: Path, expected: dict[str, str] | None) -> None:
         child = forked(study, out, self.work / "log")
@@ -226,6 +251,30 @@ class Torture:
         if code:
             text = (self.work / "log").read_text(encoding="utf-8")[-2000:]
             raise SystemExit(f"{study.name}: a run that was left alone ended with {code}:\n{text}")
+
+
+@contextmanager
+def drawing(kind: str) -> Iterator[None]:
+    """Within the block runs draw all, the real report with the few figures of `FEW`, or nothing but stand-ins."""
+    figures, page, names = reporting.save_figures, reporting.render_report, report_page.available_figures
+    if kind == "few":
+        reporting.save_figures, report_page.available_figures = few_figures, few_names
+    elif kind == "none":
+        reporting.save_figures, reporting.render_report = stand_in_figures, stand_in_report  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        reporting.save_figures, reporting.render_report, report_page.available_figures = figures, page, names
+
+
+def few_names(result: report_page.ResultFolder) -> list[str]:
+    """Names of the figures that are drawn where few are."""
+    return [name for name in available_figures(result) if name in FEW]
+
+
+def few_figures(folder: Path, lang: str, **options: object) -> list[Path]:
+    """Those figures, as they are."""
+    return save_figures(folder, lang, **{**options, "only": few_names(report_page.ResultFolder(folder))})  # type: ignore[arg-type]
 
 
 def stand_in_figures(folder: Path, lang: str, *, progress: Callable[[float, str], None]) -> list[Path]:
@@ -270,19 +319,19 @@ def main() -> int:
     parser.add_argument("--points", type=int, default=0, help="kills right before a write, a study and start")
     parser.add_argument("--seed", type=int, default=20261122)
     parser.add_argument("--studies", nargs="+", default=["demo", "county", "twin"])
-    parser.add_argument(
-        "--stand-ins", action="store_true", help="small files in place of figures and report, so that drawing takes no time"
-    )
+    parser.add_argument("--figures", choices=["all", "few", "none", "mixed"], default="mixed", help="what the killed runs draw")
     asked = parser.parse_args()
-    if asked.stand_ins:
-        reporting.save_figures, reporting.render_report = stand_in_figures, stand_in_report  # type: ignore[assignment]
     with tempfile.TemporaryDirectory(prefix="carbonshed-torture-") as folder:
         work = Path(folder)
         torture = Torture(asked.seed, work)
         studies = sources(asked.studies, work)
         for k, source in enumerate(studies):
             share = asked.kills // len(studies) + (k < asked.kills % len(studies))
-            torture.study(source, share, asked.points)
+            few = share // FEW_IN if asked.figures == "mixed" else 0
+            kinds = {"none": share - few, "few": few} if asked.figures == "mixed" else {asked.figures: share}
+            for kind, kills in kinds.items():
+                with drawing(kind):
+                    torture.study(source, kind, kills, asked.points if kind != "few" else 0)
     print(json.dumps({"seed": asked.seed, "studies": [s.name for s in studies], **torture.figures, "problems": torture.problems}, indent=1))
     return 1 if torture.problems else 0
 

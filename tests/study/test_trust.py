@@ -194,7 +194,8 @@ def test_a_second_process_is_refused_and_told_of_the_first(done_study):
         assert ready.wait(60)
         found = CliRunner().invoke(app, ["run", str(done_study)])
         assert found.exit_code == 4 and str(first.pid) in found.stderr and socket.gethostname() in found.stderr
-        assert CliRunner().invoke(app, ["report", str(out)]).exit_code == 4
+        for command in (["report"], ["figures"], ["agreements"], ["export", "--format", "csv"]):
+            assert CliRunner().invoke(app, [*command, str(out)]).exit_code == 4
     finally:
         go.set()
         first.join()

@@ -252,8 +252,11 @@ def export(
     """Write tables and maps for other programs."""
     with exit_codes(as_json=as_json, lang=lang):
         from carbonshed.present.export import export as write
+        from carbonshed.study.lock import one_writer_of
 
-        paths = write(result, formats=[name.strip() for name in formats.split(",")], out=out)
+        is_inside = out is None or out.resolve().is_relative_to(result.resolve())  # elsewhere, the result is only read
+        with one_writer_of(result) if is_inside else nullcontext():
+            paths = write(result, formats=[name.strip() for name in formats.split(",")], out=out)
         give({"ok": True, "files": [str(p) for p in paths]} if as_json else "\n".join(str(p) for p in paths))
 
 
@@ -269,8 +272,10 @@ def agreements(
     """Draft a term sheet for each payment flow (Article 17 of the 2024 Regulations): for negotiation, blanks marked."""
     with exit_codes(as_json=as_json, lang=lang):
         from carbonshed.study.agreements import write_agreements
+        from carbonshed.study.lock import one_writer_of
 
-        path = write_agreements(result, lang=lang, format=kind, threshold=threshold)
+        with one_writer_of(result):
+            path = write_agreements(result, lang=lang, format=kind, threshold=threshold)
         give({"ok": True, "agreements": str(path)} if as_json else words("written", lang, path=path))
 
 

@@ -58,6 +58,9 @@ def build_manifest(
         choices |= record["choices"]
         for row in record["totals"]:
             totals.setdefault(row["year"], {}).update(row)
+    said: dict[str, str] = {}  # each warning once, with the first step that gives it
+    for record in records:
+        said |= {text: record["name"] for text in record["warnings"] if text not in said}
     manifest = {
         "schema_version": SCHEMA_VERSION,
         "carbonshed_version": carbonshed.__version__,
@@ -68,7 +71,7 @@ def build_manifest(
         "choices": choices,
         "totals": [totals[year] for year in sorted(totals)],
         "balance_checks": [row for record in records for row in record["checks"]],
-        "warnings": [{"step": record["name"], "message": text} for record in records for text in record["warnings"]],
+        "warnings": [{"step": step, "message": text} for text, step in said.items()],
         "notes": [*(dict(note) for note in spec.notes), *(note for record in records for note in record["notes"])],
         "terms": dict(_terms()),
         "is_simulated": spec.study.simulated,

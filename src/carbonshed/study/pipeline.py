@@ -122,10 +122,23 @@ class Context:
             warnings.warn(text, DataWarning, stacklevel=2)
         return made
 
-    @cached_property
+    @property
     def inputs(self) -> Inputs:
-        """All inputs as canonical objects; refuses bad ones with every problem at once."""
-        return read_inputs(self.spec, self.input_files)
+        """All inputs as canonical objects; refuses bad ones with every problem at once.
+
+        What is to be said of them is said to each step that asks, so that its record is the same whichever step read them first.
+        """
+        inputs, said = self._inputs_and_warnings
+        for text in said:
+            warnings.warn(text, DataWarning, stacklevel=2)
+        return inputs
+
+    @cached_property
+    def _inputs_and_warnings(self) -> tuple[Inputs, list[str]]:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", DataWarning)
+            inputs = read_inputs(self.spec, self.input_files)
+        return inputs, list(dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, DataWarning)))
 
 
 def active(steps: Sequence[Step], spec: Spec, until: str | None = None) -> list[Step]:
