@@ -64,6 +64,7 @@ class Row:
     at_least_times: float | None = None
     at_most_s: float | None = None
     note: str = ""
+    result_goal: tuple[str, bool] | None = None  # what the result itself should be, and whether it is
 
     def as_record(self) -> dict[str, Any]:
         """The row as plain words and numbers, with the ratio and whether the goal is met."""
@@ -73,6 +74,8 @@ class Row:
         ahead = self.at_least_times is None or (ratio is not None and ratio >= self.at_least_times)
         parts = [f">= {self.at_least_times:g}x"] if self.at_least_times is not None else []
         parts += [f"<= {self.at_most_s:g} s"] if self.at_most_s is not None else []
+        parts += [self.result_goal[0]] if self.result_goal else []
+        good = self.result_goal is None or self.result_goal[1]
         return {
             "work": self.work,
             "size": self.size,
@@ -84,7 +87,7 @@ class Row:
             "peer_quoted": isinstance(self.theirs, Quoted),
             "ratio": ratio,
             "goal": ", ".join(parts),
-            "met": (fast and ahead) if parts else None,
+            "met": (fast and ahead and good) if parts else None,
             "memory_mb": self.ours.memory_mb,
             "equality": self.equality,
             "note": self.note,

@@ -119,6 +119,18 @@ def test_a_scenario_reuses_the_rest_and_leaves_the_folder_alone(finished_study):
         study.with_(carbon_prize=1)
 
 
+@pytest.mark.parametrize(
+    "change", [{"carbon_price": 160}, {"revision": "redistributed"}, {"ability": "one", "closure": "fund"}], ids=lambda each: "_".join(each)
+)
+def test_a_scenario_has_the_tables_of_a_run_from_nothing(finished_study, change):
+    study = cs.Study.open(finished_study)
+    study.with_(carbon_price=100).run(until="flows")
+    again = study.with_(**change).run(until="flows")
+    anew = cs.Study(study.with_(**change).spec, study.base, is_scenario=True).run(until="flows")
+    for name in anew.tables:
+        pd.testing.assert_frame_equal(pd.DataFrame(again.table(name)), pd.DataFrame(anew.table(name)), check_exact=True)
+
+
 def test_an_interrupted_run_is_valid_and_goes_on(small_study, monkeypatch):
     study = cs.Study.open(small_study)
 
