@@ -205,3 +205,9 @@ def test_refusals(frame: pd.DataFrame, options: dict[str, object], said: str) ->
 def test_summary_refuses_what_is_no_flow_table() -> None:
     with pytest.raises(InputError, match="compensation_flow"):
         flow_summary(TOY, TOY)
+
+
+def test_more_money_than_can_be_told_to_the_fen_is_refused():
+    toy = pd.DataFrame({"payable": [1e14, 0.0], "receivable": [0.0, 1e14], "lon": [116.0, 117.0], "lat": [39.0, 39.0]}, index=["a", "b"])
+    with pytest.raises(InputError, match="every fen"):
+        compensation_flow(toy)

@@ -22,6 +22,9 @@ Integers = NDArray[np.int64]
 
 SOLVERS = ("lp", "entropic")
 FEN_PER_YUAN = 100
+MOST_FEN = 2**53
+"""Whole numbers above this are not all floating-point numbers: sums in fen would not be exact. It is 90 million million yuan."""
+
 EQUAL_SUMS = 1e-9
 """Sums of both sides that differ by less (relative) are meant to be equal: the rest is rounding of floating-point numbers."""
 
@@ -139,6 +142,14 @@ def _problems(compensation: pd.DataFrame, cost: str | pd.DataFrame, basin_discou
 def _fen(payable: Floats, receivable: Floats) -> tuple[Integers, Integers]:
     """Both sides in whole fen; equal sums stay equal."""
     owed, due = float(payable.sum()), float(receivable.sum())
+    if max(owed, due) * FEN_PER_YUAN > MOST_FEN:
+        raise refuse(
+            "too_much_money",
+            expected=f"at most {MOST_FEN / FEN_PER_YUAN:.3g} yuan a year on one side, so that every fen can be told",
+            got=f"{max(owed, due):.6g} yuan",
+            where="compensation: flows",
+            fix="Look at the units of the accounts (t CO2) and of the price (yuan per t CO2).",
+        )
     totals = [round(owed * FEN_PER_YUAN), round(due * FEN_PER_YUAN)]
     if abs(owed - due) <= EQUAL_SUMS * max(owed, due):
         totals[1] = totals[0]

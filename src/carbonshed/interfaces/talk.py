@@ -25,6 +25,9 @@ class Exit(IntEnum):
     CANCELLED = 130
 
 
+LEAST_DONE, LEAST_SECONDS = 0.02, 2.0
+"""Share done and seconds gone from which the time left is said."""
+
 WORDS = {
     "done": {"en": "Done in {seconds:.0f} s.", "zh": "完成，用时 {seconds:.0f} 秒。"},
     "results": {"en": "Results: {folder}", "zh": "结果文件夹：{folder}"},
@@ -153,6 +156,19 @@ def notices(*, as_json: bool) -> Iterator[None]:
         logger.removeHandler(handler)
 
 
+def told_left(seconds: float | None) -> str:
+    """Time left, in both languages the same: ``-0:12``, ``-1:05:00``; empty where it is not known.
+
+    >>> told_left(12.3), told_left(3900), told_left(None)
+    ('-0:12', '-1:05:00', '')
+    """
+    if seconds is None:
+        return ""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"-{hours}:{minutes:02d}:{rest:02d}" if hours else f"-{minutes}:{rest:02d}"
+
+
 class ProgressTalk:
     """Progress on stderr: a bar on a terminal, NDJSON events with ``--json``, otherwise a line a step."""
 
@@ -163,21 +179,29 @@ class ProgressTalk:
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-            columns = (TextColumn("{task.description:45.45}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"), TimeElapsedColumn())
+            share, left = TextColumn("{task.percentage:3.0f} %"), TextColumn("{task.fields[left]:>9}")
+            columns = (TextColumn("{task.description:45.45}"), BarColumn(), share, TimeElapsedColumn(), left)
             self.bar = Progress(*columns, console=Console(stderr=True), transient=True)
-            self.task = self.bar.add_task("", total=1.0)
+            self.task = self.bar.add_task("", total=1.0, left="")
             self.bar.start()
 
     def __call__(self, fraction: float, message: str) -> None:
         """Report the fraction done and what is being done."""
         if self.as_json:
             event = {"event": "progress", "fraction": round(fraction, 4), "message": message, "seconds": round(self.seconds, 2)}
-            say(json.dumps(event, ensure_ascii=False))
+            left = self.left(fraction)
+            say(json.dumps(event | ({} if left is None else {"seconds_left": round(left)}), ensure_ascii=False))
         elif self.bar is not None:
-            self.bar.update(self.task, completed=fraction, description=message)
+            self.bar.update(self.task, completed=fraction, description=message, left=told_left(self.left(fraction)))
         elif (step := message.partition(":")[0]) != self.last:
             self.last = step
-            say(f"{self.seconds:6.1f} s  {step}")
+            say(f"{self.seconds:6.1f} s  {told_left(self.left(fraction)):>9}  {step}")
+
+    def left(self, fraction: float) -> float | None:
+        """Seconds left, if the rest goes on as fast as what is done; None until enough is done to tell."""
+        if fraction < LEAST_DONE or self.seconds < LEAST_SECONDS:
+            return None
+        return self.seconds * (1 - min(fraction, 1.0)) / fraction
 
     @property
     def seconds(self) -> float:

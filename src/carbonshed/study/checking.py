@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 import warnings
 from dataclasses import replace
 
@@ -10,7 +12,9 @@ from carbonshed.readers.land_cover import tabulate_land_area
 from carbonshed.readers.rasters import pixel_count
 from carbonshed.study.config import Spec
 from carbonshed.study.inputs import InputFiles, Inputs, gather_inputs, read_inputs
+from carbonshed.study.money_steps import MOST_PAIRS
 from carbonshed.study.study import Study
+from carbonshed.zoning.cluster import WARD_MOST_ROWS
 
 
 def deep_check(spec: Spec, files: InputFiles | list[Problem]) -> list[Problem]:
@@ -51,18 +55,62 @@ def _land_cover_problems(spec: Spec, files: InputFiles, inputs: Inputs) -> list[
     return problems
 
 
-def estimate(study: Study) -> dict[str, float | int]:
-    """Cells, pixels, memory [GB] and time [s] a run will need, from the sizes of the inputs.
+LIBRARIES_GB, CELL_GB, COUNTY_GB = 0.59, 4e-6, 8e-6
+"""Memory of the libraries, and of a cell or county of one year and scale; from measured runs (docs/promises.md)."""
 
-    The figures are rough: 2e7 pixels and 2,000 pieces a second, 2 kB a cell, 0.6 GB for the libraries.
+WARD_GB = 8 / 2**30
+"""Memory of a pair of rows while Ward's method is compared: the condensed distances and their copy."""
+
+REFERENCE_SECONDS = 0.0066
+"""What `processor_seconds` gives where the rates below were measured."""
+
+
+def processor_seconds() -> float:
+    """Seconds of the processor for a fixed small task, the best of five: a sum of 200,000 squares in a plain loop."""
+    best = math.inf
+    for _ in range(5):
+        start = time.process_time()
+        sum(number * number for number in range(200_000))
+        best = min(best, time.process_time() - start)
+    return best
+
+
+def sizes(study: Study) -> dict[str, int]:
+    """What memory and time grow with.
+
+    Finest cells, years, pixels of a year; rows of the accounts of all scales, of counties and of zones; pairs of payer and recipient.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # `check` has said them
         inputs = read_inputs(study.spec, study.input_files)
-    years = len(study.spec.study.years)
-    cells = pixels = 0
-    if study.spec.land_cover is not None:
-        cells = round(float(inputs.land_units["area_km2"].sum()) / study.spec.grid.base_km**2)
+    spec, years = study.spec, len(study.spec.study.years)
+    cells = pixels = rows = zoned = 0
+    if spec.land_cover is not None:
+        area = float(inputs.land_units["area_km2"].sum())
+        scales = sorted({spec.grid.base_km, *spec.grid.scales_km})
+        counts = [max(1, round(area / side**2)) for side in scales]
+        cells, rows, zoned = counts[0], years * sum(counts), years * counts[min(1, len(counts) - 1)]
         pixels = pixel_count(next(iter(study.input_files.years.values())))
-    seconds = 10 + years * pixels / 2e7 + cells / 2000
-    return {"cells": cells, "years": years, "pixels": pixels, "memory": 0.6 + cells * years * 2e-6, "seconds": seconds}
+    n_counties = len(inputs.counties) if inputs.counties is not None else 0
+    if spec.land_cover is None or spec.zoning.level == "county":
+        zoned = n_counties * years
+    pairs = (n_counties // 2) ** 2
+    return {"cells": cells, "years": years, "pixels": pixels, "rows": rows, "counties": n_counties * years, "zoned": zoned, "pairs": pairs}
+
+
+def estimate(study: Study) -> dict[str, float | int]:
+    """Cells, pixels, memory [GB] and time [s] a run with its report will need, from the sizes of the inputs; nothing is computed.
+
+    Memory is that of the libraries, a share for each row of the accounts of cells and counties, and the pairs of rows where Ward's method
+    is compared (up to `WARD_MOST_ROWS`). Time is the sum of measured rates, by the speed of this processor (`processor_seconds`); a machine
+    that does other work at the same time takes longer.
+    """
+    found = sizes(study)
+    compared = found["zoned"] if study.spec.zoning.runs and found["zoned"] <= WARD_MOST_ROWS else 0
+    memory = LIBRARIES_GB + found["rows"] * CELL_GB + found["counties"] * COUNTY_GB + compared**2 * WARD_GB
+    seconds = 28 + found["years"] * found["pixels"] / 2e7 + 1e-4 * found["rows"] + 1e-3 * found["counties"]
+    if study.spec.zoning.runs:
+        seconds += 5 + 5e-3 * found["zoned"] + 21 * 3e-8 * compared**2
+    if found["pairs"] <= MOST_PAIRS:
+        seconds += 4e-6 * found["pairs"] * found["years"]
+    return {**found, "memory": memory, "seconds": seconds * processor_seconds() / REFERENCE_SECONDS}

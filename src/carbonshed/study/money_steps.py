@@ -36,6 +36,9 @@ from carbonshed.study.settings import compensation_settings, preset_settings, pr
 MONEY_COLUMNS = ("gdp_yuan", "population", "fiscal_revenue_yuan", "engel_coefficient")
 """What amounts and their direction are made from, beside deficits."""
 
+MOST_PAIRS = 25_000_000
+"""Pairs of a payer and a recipient in one year: 200 MB for each matrix of costs and distances."""
+
 
 def compensated_counties(context: Context) -> gpd.GeoDataFrame:
     """County accounts of the counties that take part: without those left out, districts treated by the mode of the study."""
@@ -248,8 +251,15 @@ def _money_totals(output: StepOutput, table: pd.DataFrame, closure: str) -> None
 
 
 def flows_step(context: Context) -> StepOutput:
-    """Who pays whom: least-cost transport between payers and recipients, exact to the fen."""
+    """Who pays whom: least-cost transport between payers and recipients, exact to the fen; none where there are too many pairs."""
     money = context.tables["compensation"]
+    pairs = max((int((rows["payable"] > 0).sum()) * int((rows["receivable"] > 0).sum()) for _, rows in by_year(money)), default=0)
+    if pairs > MOST_PAIRS:
+        warn(
+            f"No flows: {pairs} pairs of a payer and a recipient in a year, more than {MOST_PAIRS}. All amounts stand in the table "
+            "`compensation`; for flows study one province at a time, or merge counties (district_mode)."
+        )
+        return StepOutput()
     matrix = context.input_files.paths.get("flow_cost")
     cost = cost_matrix(matrix[0]) if matrix else context.spec.compensation.flow_cost
     with in_file(matrix[0].name) if matrix else nullcontext():
