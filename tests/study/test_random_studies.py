@@ -13,21 +13,15 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from rasterio.transform import from_origin
 from shapely.geometry import box
 
 from carbonshed.checks import DataWarning, InputError
 from carbonshed.compensation.revise import FORMS
-from carbonshed.study.auditing import audit, identities
+from carbonshed.study.auditing import audit
 from carbonshed.study.study import Study
 
 ALBERS = "+proj=aea +lat_1=25 +lat_2=47 +lat_0=0 +lon_0=105 +datum=WGS84 +units=m"
 QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large]
-EXPECTED = {
-    "one_sided",
-    "nothing_to_scale",
-    "too_few_rows",
-}
 
 
 def toml(value: Any) -> str:
@@ -136,7 +130,6 @@ def write_grid_study(folder: Path, asked: dict[str, Any]) -> None:
     west, south, east, north = frame.total_bounds
     west, north = np.floor(west * 100) / 100 - 0.02, np.ceil(north * 100) / 100 + 0.02
     shape = (int((north - south) / 0.01) + 5, int((east - west) / 0.01) + 5)
-    assert from_origin(west, north, 0.01, 0.01).e < 0
     for year in asked["years"]:
         write_raster(folder / f"clcd_{year}.tif", land_cover(year, shape), west, north)
     extra = section("land_cover", {"product": "clcd", "path": "clcd_{year}.tif"}) + section(
@@ -163,7 +156,6 @@ def chain_holds(asked: dict[str, Any], write: Any, *, twice: bool) -> str:
         if twice:
             again = Study.open(folder).run(folder / "again")
             assert again.manifest["digest"] == result.manifest["digest"]
-            assert identities({}, again.manifest) == []
         return "ran"
 
 
