@@ -117,10 +117,10 @@ def test_plain_counting_of_pixel_pairs(write: Write) -> None:
 
 
 def test_small_strips_change_nothing(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    rasters = {2000: write(np.repeat(OLD, 3, axis=0), "a.tif"), 2010: write(np.repeat(NEW, 3, axis=0), "b.tif")}
+    rasters = {2000: write(np.repeat(OLD, 6, axis=0), "a.tif"), 2010: write(np.repeat(NEW, 6, axis=0), "b.tif")}
     whole = tabulate_land_change(rasters, legend=LEGEND)
     monkeypatch.setattr(strip_rows, "__kwdefaults__", {"pixels": 4})
-    assert plan_land_change(rasters, legend=LEGEND).n_strips == 9
+    assert plan_land_change(rasters, legend=LEGEND).n_strips == 18
     np.testing.assert_allclose(tabulate_land_change(rasters, legend=LEGEND).values, whole.values, rtol=1e-13)
 
 

@@ -31,6 +31,7 @@ from carbonshed.readers.rasters import strip_rows
 from carbonshed.study import cluster
 from carbonshed.study.cluster import Cluster, ClusterError
 from carbonshed.study.study import Study
+from carbonshed.study.twin.write import write_twin
 
 distributed = pytest.importorskip("distributed")
 
@@ -218,10 +219,10 @@ def test_no_scheduler_there_is_said(rasters: dict[int, Path]) -> None:
         Cluster(scheduler="tcp://127.0.0.1:9")(plan)
 
 
-def quietly(study: Study, out: Path, **options: Any) -> str:
+def quietly(study: Study, out: Path, *, until: str = "accounts", **options: Any) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)
-        return str(study.run(out, until="accounts", **options).manifest["digest"])
+        return str(study.run(out, until=until, **options).manifest["digest"])
 
 
 def command(study: Path, out: Path, *options: str) -> dict[str, Any]:
@@ -245,6 +246,18 @@ def test_the_command_gives_one_digest_with_any_workers(small_study: Path, two_wo
     assert "land_transfers.parquet" in first
     for way in ways:
         assert {path.name: path.read_bytes() for path in (small_study / way / "tables").iterdir()} == first
+
+
+@pytest.mark.slow
+def test_the_twin_in_many_strips_on_workers_and_gone_on_with_in_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five dates at 1 km in strips of 20,000 pixels: two worker processes, then threads for the rest, against threads alone."""
+    monkeypatch.setattr(strip_rows, "__kwdefaults__", {"pixels": 20_000})
+    study = Study.open(write_twin(tmp_path / "twin", pixel_m=1000))
+    with Cluster(workers=2) as run_tasks:
+        quietly(study, tmp_path / "far", until="land_area", run_tasks=run_tasks)
+    again = Study.open(tmp_path / "twin")
+    assert [row["action"] for row in again.plan(tmp_path / "far", until="accounts")] == ["reuse", "run"]
+    assert quietly(again, tmp_path / "far") == quietly(Study.open(tmp_path / "twin"), tmp_path / "near")
 
 
 @pytest.mark.slow

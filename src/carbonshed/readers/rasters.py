@@ -38,8 +38,8 @@ LOOK = 512
 PIXELS_AT_ONCE = 8_000_000
 """Pixels of a strip of a categorical raster: what a thread holds of it at one time."""
 
-TALL = 4
-"""A tile this many times as tall as a strip should be is cut; it is then decoded more than once."""
+TALL = 16
+"""A tile more than this many times as tall as a strip should be is cut; it is then decoded more than once."""
 
 DECODED_BYTES = 64 * 2**20
 """What GDAL may keep of decoded tiles: each is read once, so that more is only in the way."""
