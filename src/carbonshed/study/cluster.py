@@ -165,8 +165,8 @@ class Cluster:
         while True:
             done = 0
             for future in futures:
-                if future.status in ("error", "lost", "cancelled"):
-                    future.result(timeout=1)  # raises
+                if future.status in ("error", "cancelled"):  # what is lost with its worker is made again
+                    future.result(timeout=10)  # raises
                     raise ClusterError(f"cluster {self._name}: the scheduler lost a task. Run again to go on.")
                 done += future.status == "finished"
             say(done / len(futures), f"{done} of {len(futures)} tasks on the cluster")
