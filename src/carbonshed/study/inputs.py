@@ -33,7 +33,7 @@ from carbonshed.study.config import Spec
 from carbonshed.study.policy_inputs import planner_tables
 from carbonshed.study.provenance import Finder, file_state
 from carbonshed.study.raster_inputs import raster_problems, raster_roles
-from carbonshed.study.settings import settings_problems
+from carbonshed.study.settings import money_problems, settings_problems
 from carbonshed.study.total_inputs import read_emissions, read_long, read_totals, unknown_carbon, warn_all
 
 READ_WITH: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -229,6 +229,7 @@ def gather_inputs(spec: Spec, files: InputFiles) -> tuple[Inputs, list[Problem]]
             if spec.counties and spec.counties.basin:
                 check_columns(raw_counties.columns, [spec.counties.basin], where="[counties] basin")
                 counties["basin"] = raw_counties[spec.counties.basin].astype(str).to_numpy()
+            counties = counties.sort_index(kind="stable")  # the order of the rows of a file changes no result
     if raw_region is not None and crs is not None:
         region = _attempt(problems, _canonical_region, raw_region, crs)
     units = counties if counties is not None else region
@@ -246,13 +247,25 @@ def gather_inputs(spec: Spec, files: InputFiles) -> tuple[Inputs, list[Problem]]
     own = files.paths.get("coefficients", [])
     found = settings_problems(spec, counties, *own)
     problems += [p.within(own[0].name) if own and p.where.startswith("coefficients ") else p for p in found]
+    if counties is not None and (table is not None or (spec.counties and spec.counties.table is None)):
+        problems += money_problems(spec, {*([] if table is None else table.columns), *(spec.economy.weights if spec.economy else [])})
     problems += _proxy_problems(spec)
     _attempt(problems, planner_tables, files.paths, None if counties is None else counties.index)
     if "flow_cost" in files.paths:
         _attempt(problems, cost_matrix, files.paths["flow_cost"][0])
     warn_all(_missing_classes(spec, files))
     known_crs = cast(CRS, crs)  # None only where there is a problem
+    table, extra, emissions, economy = map(_in_order, (table, extra, emissions, economy))
     return Inputs(spec, files, known_crs, counties, region, table, emissions, economy, extra), problems
+
+
+def _in_order(table: pd.DataFrame | None) -> pd.DataFrame | None:
+    """The rows by unit, year and texts: the order of the rows of a file changes no result."""
+    if table is None:
+        return None
+    keys = [name for name in table.columns if not pd.api.types.is_float_dtype(table[name])]
+    by_keys = table.sort_values(keys, kind="stable") if keys else table
+    return by_keys.sort_index(kind="stable")
 
 
 def _proxy_problems(spec: Spec) -> list[Problem]:
