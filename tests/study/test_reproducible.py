@@ -100,6 +100,7 @@ def test_the_order_of_the_input_rows_changes_no_table(study, whole, tmp_path):
     assert sorted(name for name in expected if found.get(name) != expected[name]) == []
 
 
+@pytest.mark.slow
 def test_another_processor_gives_the_same_zones_and_ranks_and_numbers_to_1e_9(study, whole, tmp_path):
     out = run(study, tmp_path / "old", NUMBA_CACHE_DIR=str(tmp_path / "numba"), **OLD_PROCESSOR)
     assert_close(out, whole)
