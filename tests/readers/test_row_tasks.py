@@ -99,7 +99,7 @@ def test_a_strip_that_is_missing_twice_or_out_of_order_is_refused(files: tuple[d
     plan, _ = planned(files, 2, "centre")
     tables = join_tables(*map(tabulate_rows, plan.tasks()))
     for wrong in (tables[:-1], tables[1:], [*tables, tables[-1]], tables[::-1]):
-        with pytest.raises(ConservationError, match="rows|pixels read"):
+        with pytest.raises(ConservationError, match=r"rows|pixels read"):
             plan.finish(wrong)
 
 

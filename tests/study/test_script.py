@@ -38,5 +38,5 @@ def test_a_folder_without_its_study_is_refused(finished_study, tmp_path):
     folder = tmp_path / "results"
     shutil.copytree(finished_study / "results", folder)
     (folder / "study.toml").unlink()
-    with pytest.raises(InputError, match="study.toml of the run"):
+    with pytest.raises(InputError, match="of the run"):
         export(folder, ["script"])

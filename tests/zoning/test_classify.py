@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_limits
 from carbonshed.checks import DataWarning, InputError
 from carbonshed.zoning.classify import classify_zones, fit_zones
 from carbonshed.zoning.cluster import METHODS, separation
+from carbonshed.zoning.explanations import zone_explanations
 from carbonshed.zoning.indicators import zoning_indicators
 from carbonshed.zoning.model import distances_to_zones, zone_confidence
 
@@ -163,6 +164,33 @@ def test_missing_and_outside_cells(indicators):
     assert model.quality["n_fitted"] == 116 and model.quality["missing"] == ["c000 (2010)", "c000 (2020)"]
     without = _quietly(frame.drop(index=["c001", "c000"]), counts=())
     assert (without["zone"] == model.zones.drop(index=["c001", "c000"])["zone"]).all()
+
+
+def test_an_unknown_feature_is_filled_with_its_mean_where_asked(indicators):
+    frame = indicators.copy()
+    frame.loc["c000", "gdp_yuan"] = np.nan
+    with pytest.warns(DataWarning, match="2 cells have a feature that is not known; its mean stands in"):
+        model = fit_zones(frame, missing="fill", counts=())
+    assert (model.zones.loc["c000", "zone"] != "missing").all() and model.quality["n_filled"] == 2 and model.quality["missing"] == []
+    unknown = model.scaler.unknown(model.indicators)
+    assert unknown.any() and (model.scaler.transform(model.indicators).to_numpy()[unknown] == 0).all()
+    why = zone_explanations(model)
+    assert why.loc["c000", "features_not_known"].str.len().gt(0).all() and why.loc["c000", "zone_cautions"].str.contains("mean_taken").all()
+    assert why.drop(index="c000")["features_not_known"].isna().all()
+    whole = fit_zones(indicators, missing="fill", counts=())
+    assert (whole.zones["cluster"] == fit_zones(indicators, counts=()).zones["cluster"]).all()  # nothing to fill, nothing changes
+
+
+def test_a_cell_of_which_nothing_is_known_stays_missing(indicators):
+    frame = indicators.copy()
+    frame.loc["c000", ["carbon_source", "carbon_sink", "net_carbon_emission", "gdp_yuan"]] = np.nan
+    with pytest.warns(DataWarning):
+        frame = zoning_indicators(frame)
+    with pytest.warns(DataWarning, match="zone `missing`"):
+        model = fit_zones(frame, features=["share_difference"], missing="fill", counts=())
+    assert (model.zones.loc["c000", "zone"] == "missing").all()
+    with pytest.raises(InputError, match="leave_out"):
+        fit_zones(indicators, missing="guess", counts=())
 
 
 def test_predict_gives_the_fitted_zones_and_those_of_another_year(indicators):

@@ -120,6 +120,7 @@ class ZoningSection(Section):
     contiguous: bool = False
     min_size: int = Field(default=5, ge=1)
     runs: int = Field(default=20, ge=0, le=10_000)
+    missing: Literal["leave_out", "fill"] = "leave_out"
     policy: str | None = None
     types: str | None = None
 

@@ -109,6 +109,7 @@ def zone_model(spec: Spec, accounts: pd.DataFrame, *, contiguous: bool | None = 
         method=spec.zoning.method,
         features=spec.zoning.features,
         weights=spec.zoning.weights,
+        missing=spec.zoning.missing,
         zones=spec.zoning.zones,
         seed=spec.study.seed,
         **options,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any
 
@@ -57,6 +57,29 @@ def price_path(spec: Spec) -> dict[int, Price]:
             "price_year", expected="a price for each year of the study", got=f"none for {missing}", where="[compensation] price", fix=fix
         )
     return {year: carbon_price(given[year]) for year in spec.study.years}
+
+
+NEEDED_BY_ABILITY = {
+    "gdp_per_head": ("gdp_yuan", "population"),
+    "pearl": ("engel_coefficient",),
+    "pearl_relative": ("engel_coefficient", "population"),
+    "capacity": ("fiscal_revenue_yuan",),
+}
+NEEDED_BY_WEIGHT = {"population": "population", "gdp": "gdp_yuan"}
+
+
+def money_problems(spec: Spec, columns: Collection[str]) -> list[Problem]:
+    """Columns that the ability to pay or the revision needs, but that neither the county table nor ``[economy]`` gives."""
+    chosen = compensation_settings(spec)
+    weights = {name: weight for name, weight in (chosen["weights"] or {}).items() if weight and chosen["revision"] != "none"}
+    wanted = dict.fromkeys(NEEDED_BY_ABILITY.get(chosen["ability"], ()), f"ability = {chosen['ability']!r}")
+    wanted |= {NEEDED_BY_WEIGHT[name]: f"revision = {chosen['revision']!r}" for name in weights if name in NEEDED_BY_WEIGHT}
+    fix = "Give the column in [counties] table or by [economy], or choose another ability (such as 'one') or revision."
+    return [
+        Problem("missing_column", f"{column} of the counties", "no such column", f"[compensation] {reason}", fix)
+        for column, reason in wanted.items()
+        if column not in columns
+    ]
 
 
 def settings_problems(spec: Spec, counties: gpd.GeoDataFrame | None, coefficients_file: Any = None) -> list[Problem]:

@@ -59,6 +59,7 @@ def worth_step(context: Context) -> StepOutput:
         known=None if spec.zoning.contiguous else {spec.zoning.method: float(stability.summary["mean_ari"].to_dict()["bootstrap"])},
         features=spec.zoning.features,
         weights=spec.zoning.weights,
+        missing=spec.zoning.missing,
     )
     output = StepOutput(
         tables={

@@ -73,6 +73,7 @@ def fit_zones(
     transform: str = "signed_log",
     weights: Mapping[str, float] | None = None,
     winsorise: float = 0.01,
+    missing: str = "leave_out",
     shape: tuple[int, int] | None = None,
     lattice: str = "hexagonal",
     epochs: int | None = None,
@@ -102,8 +103,8 @@ def fit_zones(
         Number of clusters, at least 2; above 3 they are merged to three zones by Fisher-Jenks, and `zone_subtype` keeps them apart.
     seed : int
         Of K-Means and the Gaussian mixture; of the map only with ``initialisation="sample"``.
-    transform, weights, winsorise
-        As in `features.fit_features`.
+    transform, weights, winsorise, missing
+        As in `features.fit_features`; with ``missing="fill"`` only rows of which nothing is known get the zone `missing`.
     shape, lattice, epochs, end_radius, initialisation
         As in `SOM`.
     n_init : int
@@ -131,7 +132,7 @@ def fit_zones(
     if zones < 2:
         raise refuse("too_few_zones", expected="at least 2 zones", got=repr(zones), where="zones", fix="Use 3.")
     with threadpool_limits(limits=1):  # the sums of K-Means and of BLAS depend on the number of threads
-        cells = _prepare(indicators, least, features=features, transform=transform, weights=weights, winsorise=winsorise)
+        cells = _prepare(indicators, least, features=features, transform=transform, weights=weights, winsorise=winsorise, missing=missing)
         som = None
         if method == "som_kmeans" and cells.fitted.sum() >= SOM_LEAST_ROWS:
             sheet: dict[str, Any] = {"lattice": lattice, "epochs": epochs, "end_radius": end_radius, "initialisation": initialisation}
@@ -147,7 +148,14 @@ def fit_zones(
     _warn_of(quality)
     back = np.argsort(cells.order)
     chosen = features if isinstance(features, str) else sorted(features)
-    provenance: dict[str, Any] = {"method": clusterer.method, "features": chosen, "zones": zones, "seed": seed, "transform": transform}
+    provenance: dict[str, Any] = {
+        "method": clusterer.method,
+        "features": chosen,
+        "zones": zones,
+        "seed": seed,
+        "transform": transform,
+        "missing": missing,
+    }
     provenance |= {"winsorise": winsorise, "n_init": n_init, "som": quality["som"], "scaler": cells.made.scaler.as_dict()}
     return ZoneModel(table.iloc[back], quality, naming, by_count, cells.made.scaler, clusterer, indicators, provenance)
 
@@ -229,6 +237,7 @@ def _quality(cells: _Cells, table: pd.DataFrame, labels: Integers, clusterer: Cl
         "n_rows": len(cells.frame),
         "n_fitted": int(cells.fitted.sum()),
         "n_missing": len(missing),
+        "n_filled": int((cells.made.scaler.unknown(cells.frame).any(axis=1) & cells.known).sum()),
         "missing": missing,
         "not_separable": bool(failed),
         "failed_checks": failed,
@@ -265,6 +274,8 @@ def _som_quality(som: SOM, x: Floats, years: Integers) -> dict[str, Any]:
 
 def _warn_of(quality: Mapping[str, Any]) -> None:
     """Warn of cells without a zone and of names that contradict the carbon balance."""
+    if quality["n_filled"]:
+        warn(f"{quality['n_filled']} cells have a feature that is not known; its mean stands in for it (missing = 'fill').")
     if quality["missing"]:
         warn(f"{quality['n_missing']} cells have the zone `missing`, as a feature is not known: {examples(quality['missing'])}.")
     if quality["failed_checks"]:

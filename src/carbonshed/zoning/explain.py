@@ -80,9 +80,10 @@ def explain_zone(model: ZoneModel, unit_id: str, year: int | None = None) -> dic
         record[name] = None if pd.isna(zone[name]) else int(zone[name])
     record["zone_confidence"] = _plain(zone["zone_confidence"])
     z = model.scaler.transform(model.indicators).iloc[row]
-    if record["zone"] == MISSING:
-        record["features_not_known"] = [str(name) for name in z.index[z.isna()]]
-    else:
+    lacking = model.scaler.unknown(model.indicators.iloc[[row]])[0]
+    if lacking.any():
+        record["features_not_known"] = [str(name) for name in z.index[lacking]]
+    if record["zone"] != MISSING:
         record |= _reasons(model, row, z)
     record |= {name: _plain(given[name]) for name in ACCOUNT if name in given}
     record["mfz_type"] = str(given["mfz_type"]) if "mfz_type" in given else None

@@ -28,7 +28,7 @@ Texts = NDArray[np.object_]
 SLOTS = 8
 """Features that are listed for a row, the heaviest first; a longer list of features is cut here."""
 UNSURE = 0.2
-CAUTIONS = ("low_confidence", "nearer_to_other_zone", "alone", "changed", "partly_outside", "beyond_limits")
+CAUTIONS = ("low_confidence", "nearer_to_other_zone", "alone", "changed", "partly_outside", "beyond_limits", "mean_taken")
 SWITCH = ("switch_feature", "switch_z", "switch_term", "switch_value", "switch_needed", "switch_change", "switch_zone")
 
 
@@ -87,7 +87,7 @@ def zone_explanations(model: ZoneModel, neighbours: object | None = None) -> pd.
         counts = links @ np.stack([zone == each for each in (*ZONES, MISSING)], axis=1).astype(np.float64)
         found |= {f"neighbours_{each}": counts[:, place].astype(np.int64) for place, each in enumerate((*ZONES, MISSING))}
     found["zone_before"] = _before(frame, zone)
-    found["features_not_known"] = _not_known(model.scaler.names, z, zone == MISSING)
+    found["features_not_known"] = _not_known(model.scaler.names, model.scaler.unknown(frame))
     found["zone_cautions"] = _cautions(model, found, raw, zone)
     found |= {name: column_of(frame, name, negative=True) for name in ACCOUNT if name in frame}
     return pd.DataFrame(found, index=frame.index)
@@ -273,10 +273,11 @@ def _before(frame: pd.DataFrame, zone: Texts) -> Texts:
     return before
 
 
-def _not_known(names: Sequence[str], z: Floats, missing: Flags) -> Texts:
-    texts = np.full(len(z), None, dtype=object)
-    for row in np.flatnonzero(missing):
-        texts[row] = ", ".join(name for name, value in zip(names, z[row], strict=True) if np.isnan(value))
+def _not_known(names: Sequence[str], unknown: Flags) -> Texts:
+    """The features of each row that are not known; None where all are."""
+    texts = np.full(len(unknown), None, dtype=object)
+    for row in np.flatnonzero(unknown.any(axis=1)):
+        texts[row] = ", ".join(name for name, lacking in zip(names, unknown[row], strict=True) if lacking)
     return texts
 
 
@@ -298,6 +299,7 @@ def _cautions(model: ZoneModel, found: Mapping[str, Any], raw: Floats, zone: Tex
     if "inside_share" in frame.columns:
         flags[:, 4] = column_of(frame, "inside_share") < LEAST_INSIDE
     flags[:, 5] = ((raw < low) | (raw > high)).any(axis=1)
+    flags[:, 6] = np.isnan(raw).any(axis=1)
     flags[~has_zone] = False
     code = flags @ (1 << np.arange(len(CAUTIONS)))
     texts = [", ".join(word for place, word in enumerate(CAUTIONS) if each >> place & 1) for each in range(1 << len(CAUTIONS))]

@@ -38,6 +38,7 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "nrca_built_up": ("built_up",),
 }
 """Columns without which a member of a feature set is left out by name; all other members need nothing but the account."""
+MISSING_CHOICES = ("leave_out", "fill")
 TRANSFORMS = ("signed_log", "none")
 MIRRORS = (
     frozenset({"ecc", "log_ecc", "carbon_emission_intensity", "log_emission_intensity"}),
@@ -213,6 +214,7 @@ def fit_features(
     transform: str = "signed_log",
     weights: Mapping[str, float] | None = None,
     winsorise: float = 0.01,
+    missing: str = "leave_out",
     rows: Flags | None = None,
 ) -> Features:
     """Fit one scaler on all years pooled and give the standardised features of all rows.
@@ -232,6 +234,8 @@ def fit_features(
         Weights of features in squared distances, 0 or more; default 1.
     winsorise : float
         Share clipped at each end, below 0.5.
+    missing : {"leave_out", "fill"}
+        What a row gets where a feature is not known: NaN, or the mean of the feature (z = 0) where another one is known.
     rows : bool array, optional
         Rows that the scaler is fitted on, as far as all features are known there; default: all.
 
@@ -241,6 +245,7 @@ def fit_features(
         Unknown features, copies (``|r| = 1``), negative weights, features that do not vary, a year without a feature.
     """
     choose(transform, TRANSFORMS, where="transform")
+    choose(missing, MISSING_CHOICES, where="missing")
     if not 0 <= winsorise < 0.5:
         raise refuse("winsorise", expected="a share from 0 to below 0.5", got=repr(winsorise), where="winsorise", fix="Use 0.01.")
     fitted = np.ones(len(indicators), dtype=bool) if rows is None else rows
@@ -265,7 +270,7 @@ def fit_features(
             where="features",
             fix="Name features that differ between cells, with a weight above 0.",
         )
-    scaler = FeatureScaler(tuple(rules))
+    scaler = FeatureScaler(tuple(rules), fill=missing == "fill")
     z = scaler.transform(indicators)
     return Features(z, scaler, dropped, _correlated(z[complete]))
 

@@ -108,9 +108,18 @@ def columns_of(rule: FeatureRule) -> list[str]:
 
 @dataclass(frozen=True)
 class FeatureScaler:
-    """One scaler for all years: what turns indicators into the features of a model, and back."""
+    """One scaler for all years: what turns indicators into the features of a model, and back.
+
+    Parameters
+    ----------
+    rules : tuple of FeatureRule
+        In alphabetical order.
+    fill : bool
+        A feature that is not known has z = 0, its mean, in rows where another one is known; False: NaN.
+    """
 
     rules: tuple[FeatureRule, ...]
+    fill: bool = False
 
     @property
     def names(self) -> list[str]:
@@ -123,10 +132,18 @@ class FeatureScaler:
         return np.array([rule.weight for rule in self.rules])
 
     def transform(self, indicators: pd.DataFrame) -> pd.DataFrame:
-        """z-scores in the caller's index; NaN where an indicator is not known."""
+        """z-scores in the caller's index; where an indicator is not known NaN, or 0 with `fill`."""
         need = [name for rule in self.rules for name in columns_of(rule)]
         check_columns(indicators.columns, need, where="indicators")
-        return pd.DataFrame({rule.name: rule.standardise(rule.raw(indicators)) for rule in self.rules}, index=indicators.index)
+        z = pd.DataFrame({rule.name: rule.standardise(rule.raw(indicators)) for rule in self.rules}, index=indicators.index)
+        if not self.fill:
+            return z
+        some = z.notna().any(axis=1).to_numpy()[:, None]
+        return z.where(z.notna() | ~some, 0.0)
+
+    def unknown(self, indicators: pd.DataFrame) -> NDArray[np.bool_]:
+        """Which features of which rows are not known, filled or not; shape (rows, features)."""
+        return np.stack([np.isnan(rule.raw(indicators)) for rule in self.rules], axis=1)
 
     def inverse(self, z: pd.DataFrame) -> pd.DataFrame:
         """Indicators, in their own units and within the limits of winsorising, from z-scores."""
