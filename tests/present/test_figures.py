@@ -15,7 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from carbonshed.checks import InputError
+from carbonshed.checks import DataWarning, InputError
 from carbonshed.present.figures import FIGURES, as_bytes, available_figures, draw, figure, figure_data, save_figures, with_units
 from carbonshed.present.folder import ResultFolder
 
@@ -190,11 +190,21 @@ def test_one_year_gives_one_panel_and_names_on_the_map(build):
     assert {"大厂县", "文安县"} & {text.get_text() for text in drawn.axes[0].texts}
 
 
-def test_a_name_without_glyphs_is_replaced_by_its_id(build):
+@pytest.mark.parametrize("name", ["compensation_map", "priority_bars"])
+def test_a_name_without_glyphs_is_refused_with_what_to_install(build, name):
     folder = build(years=(2020,), names=["\U000e0041" * 3] * 12)
-    drawn = figure(folder, "compensation_map", lang="zh")
-    rendered(drawn)
-    assert any(text.get_text().startswith("1301") for text in drawn.axes[0].texts)
+    with pytest.raises(InputError, match=r"U\+E0041(.|\n)*fonts-noto-cjk"):
+        figure(folder, name, lang="zh")
+    rendered(figure(folder, "net_map", lang="zh"))  # a map without names is drawn
+
+
+def test_all_figures_but_the_one_with_such_a_name_are_saved(build):
+    folder = build(
+        years=(2020,), names=["\U000e0041"] * 12, without=("spatial_statistics", "scale_response", "som_nodes", "trends", "flows")
+    )
+    with pytest.warns(DataWarning, match="fonts-noto-cjk"):
+        written = {path.name for path in save_figures(folder, "en", formats=["png"])}
+    assert "net_map_en.png" in written and "compensation_map_en.png" not in written
 
 
 def _one_county(tables, manifest):

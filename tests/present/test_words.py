@@ -68,9 +68,9 @@ def test_fonts_are_chosen_by_the_glyphs_they_hold():
     assert has_chinese() and families()[-1] == LAST_FAMILY
     assert can_draw("碳补偿 CO₂ km⁻² a⁻¹ −1")
     unknown = "\U000e0041"
-    assert drawable("大厂", "131028") == "大厂"
-    assert drawable(unknown, "131028") == "131028"
-    assert drawable(unknown, unknown) == "?"
+    assert drawable("大厂") == "大厂"
+    with pytest.raises(InputError, match="fonts-noto-cjk"):
+        drawable(unknown)
 
 
 def test_phrases_by_hand_and_refusals():

@@ -16,7 +16,7 @@ from types import MappingProxyType
 import pandas as pd
 from matplotlib.figure import Figure
 
-from carbonshed.checks import choose, refuse
+from carbonshed.checks import InputError, choose, refuse, warn
 from carbonshed.files import write_bytes
 from carbonshed.present import change_maps, charts, maps, movements, sankey, scale_charts, som_charts, unit_charts, zone_charts
 from carbonshed.present.folder import ResultFolder
@@ -255,7 +255,8 @@ def save_figures(
     Returns
     -------
     list of Path
-        The files written. Without `only`, figures whose tables are absent are passed over.
+        The files written. Without `only`, figures whose tables are absent are passed over, and one that cannot be drawn is left out with a
+        warning that says why.
 
     Raises
     ------
@@ -275,12 +276,18 @@ def save_figures(
     for place, name in enumerate(names):
         if progress:
             progress(place / len(names), name)
-        for language in languages:
-            drawing = draw(result, name, language)
+        try:
+            drawings = {language: draw(result, name, language) for language in languages}
+        except InputError as error:
+            if only:
+                raise
+            warn(f"the figure {name} is not drawn: {error}")
+            continue
+        for language, drawing in drawings.items():
             for kind in formats:
                 content = as_bytes(drawing, kind, dpi=dpi or page.dpi)
                 written.append(write_bytes(folder / f"{name}_{language}{ending}.{kind}", content))
-        table = csv_text(with_units(drawing.data))
+        table = csv_text(with_units(drawings[languages[-1]].data))
         written.append(write_bytes(folder / f"{name}.csv", table.encode("utf-8-sig")))
     if progress:
         progress(1.0, "figures")

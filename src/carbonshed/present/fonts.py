@@ -1,18 +1,17 @@
 """Fonts of the figures, chosen by the glyphs they hold: a missing glyph is never drawn as a box.
 
 The package carries one font with Latin letters, signs, the common Chinese characters and the place names of China. Fonts of the
-system come after it; what none of them holds is written another way (`drawable`).
+system come after it; what none of them holds is an error that says what to install (`drawable`).
 """
 
 from __future__ import annotations
 
-import logging
 from functools import cache
 from importlib import resources
 
 from matplotlib import font_manager
 
-LOG = logging.getLogger(__name__)
+from carbonshed.checks import refuse
 
 BUNDLED = "data/fonts/carbonshed-sans-sc.ttf"
 
@@ -66,16 +65,27 @@ def can_draw(text: str) -> bool:
     return all(ord(character) in _characters() for character in text if not character.isspace())
 
 
-def drawable(text: str, otherwise: str) -> str:
-    """`text` if it can be drawn, else `otherwise` (an id, a number): a name is replaced, never drawn as boxes.
+def drawable(text: str) -> str:
+    """`text`, whose every character the fonts at hand can draw.
 
-    >>> drawable("大厂", "131028")
+    Raises
+    ------
+    InputError
+        If no font holds one of its characters; the message says what to install.
+
+    >>> drawable("大厂")
     '大厂'
     """
-    if can_draw(text):
-        return text
-    LOG.info("no font holds every character of %r; the figure shows %r instead", text, otherwise)
-    return otherwise if can_draw(otherwise) else "?"
+    missing = sorted({character for character in text if not can_draw(character)})
+    if missing:
+        raise refuse(
+            "no_glyph",
+            expected="a font that holds every character of a name",
+            got=", ".join(f"U+{ord(character):04X}" for character in missing),
+            where=repr(text),
+            fix="Install one that does, e.g. Noto Sans CJK SC (Debian, Ubuntu: apt install fonts-noto-cjk), or write the name another way.",
+        )
+    return text
 
 
 def has_chinese() -> bool:

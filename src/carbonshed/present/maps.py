@@ -326,7 +326,7 @@ def _name_first(plate: Plate, counties: gpd.GeoSeries, table: pd.DataFrame) -> N
         if row.unit_id not in counties.index:
             continue
         point = counties.loc[row.unit_id].representative_point()
-        text = drawable(str(row.name), str(row.unit_id))
+        text = drawable(str(row.name))
         label = panel.text(
             point.x, point.y, text if len(text) <= 14 else text[:13] + "…", ha="center", va="center", fontsize=6.5, color=INK,
             path_effects=halo(),

@@ -117,7 +117,7 @@ def priority_bars(result: ResultFolder, words: Words) -> Drawing:
         rows = table[table["side"] == side]
         values, places = 100 * rows["priority"].to_numpy(float), -np.arange(len(rows))
         panel.barh(places, values, height=0.72, color=SIDE_COLOURS[side])
-        names = [shortened(drawable(str(name), str(unit))) for name, unit in zip(rows["name"], rows["unit_id"], strict=True)]
+        names = [shortened(drawable(str(name))) for name in rows["name"]]
         panel.set_yticks(places, [f"{int(rank)}  {name}" for rank, name in zip(rows["priority_rank"], names, strict=True)])
         panel.tick_params(axis="y", left=False, labelsize=NAME_PT)
         panel.set(ylim=(-most + 0.4, 0.6), xlim=(0, max(float(values.max()), 1e-9) * 1.06))
