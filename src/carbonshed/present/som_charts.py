@@ -122,12 +122,13 @@ def som_planes(result: ResultFolder, words: Words) -> Drawing:
 
 
 def _in_lines(title: str, *, width: int = 34) -> str:
-    """A title in lines that a plane is wide enough for: at spaces; a Chinese sign counts as two letters and has none."""
+    """A title in lines that a plane is wide enough for: at spaces, but the unit stays whole; a Chinese sign counts as two letters."""
+    name, _, unit = title.partition("  ")
     lines = [""]
-    for word in title.split(" "):
+    for word in [*name.split(" "), *([f" {unit}"] if unit else [])]:
         longer = f"{lines[-1]} {word}" if lines[-1] else word
         if lines[-1] and sum(1 + (ord(sign) > 0x2E80) for sign in longer) > width:
-            lines.append(word)
+            lines.append(word.lstrip())
         else:
             lines[-1] = longer
     return "\n".join(lines)
