@@ -57,3 +57,28 @@ def test_bands_and_closing(path: Path) -> None:
         dataset = handles(path)
         assert handles(str(path)) is dataset and not dataset.closed
     assert dataset.closed
+
+
+def test_handles_may_be_left_in_any_order_and_on_any_thread() -> None:
+    from threading import Thread
+
+    from carbonshed.readers.rasters import Handles
+
+    first, second, third = Handles(), Handles(), Handles()
+    for each in (first, second):
+        each.__enter__()
+    for each in (first, second):  # not the last one first, as two generators may end
+        each.__exit__()
+    third.__enter__()
+    failed: list[Exception] = []
+
+    def leave() -> None:
+        try:
+            third.__exit__()
+        except Exception as error:
+            failed.append(error)
+
+    thread = Thread(target=leave)
+    thread.start()
+    thread.join()
+    assert failed == []

@@ -159,7 +159,7 @@ def chain_holds(asked: dict[str, Any], write: Any, *, twice: bool) -> str:
         return "ran"
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=QUIET, derandomize=True)
+@settings(max_examples=8, deadline=None, suppress_health_check=QUIET, derandomize=True)
 @given(random_study())
 def test_a_random_county_study_runs_and_adds_up(asked):
     chain_holds(asked, write_county_study, twice=asked["seed"] % 4 == 0)

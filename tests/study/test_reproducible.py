@@ -69,6 +69,7 @@ def whole(study) -> Path:
     return run(study, study / "results")
 
 
+@pytest.mark.slow
 def test_a_folder_with_another_name_at_another_time_in_another_language_on_other_threads(study, whole, tmp_path):
     other = Path(shutil.copytree(study, tmp_path / "另 一个 'folder'", ignore=shutil.ignore_patterns("results")))
     env = {**dict.fromkeys(THREADS, "1"), "TZ": "Pacific/Kiritimati", "CARBONSHED_LANG": "zh", "LANG": "C", "PYTHONHASHSEED": "1"}

@@ -256,7 +256,8 @@ def balance_summary(ranked: pd.DataFrame) -> pd.DataFrame:
                 "n_star": first if first <= every.size else pd.NA,
             }
         )
-    return pd.DataFrame(table).astype({"n_star": "Int64"})
+    columns = ["year", "n_payers", "n_recipients", "balance_all", "balance_20", "n_star"]
+    return pd.DataFrame(table, columns=columns).astype({"n_star": "Int64"})
 
 
 def priority_stability(ranked: pd.DataFrame, *, n: int = 5) -> pd.DataFrame:

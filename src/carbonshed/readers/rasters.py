@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -18,6 +18,7 @@ import shapely
 from numpy.typing import NDArray
 from pyproj import CRS
 from rasterio.enums import ColorInterp
+from rasterio.errors import EnvError
 from rasterio.windows import Window
 
 from carbonshed.checks import InputError, Problem, examples, refuse
@@ -162,7 +163,8 @@ class Handles:
     def __exit__(self, *error: object) -> None:
         for dataset in self._opened:
             dataset.close()
-        self._cache.__exit__()
+        with suppress(EnvError):  # on another thread, or after handles that were opened earlier: the settings are put back already
+            self._cache.__exit__()
 
     def __call__(self, path: str | Path) -> Any:
         """Handle of a raster for the thread that asks."""

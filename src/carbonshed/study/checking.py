@@ -13,6 +13,7 @@ from carbonshed.readers.rasters import pixel_count
 from carbonshed.study.config import Spec
 from carbonshed.study.inputs import InputFiles, Inputs, gather_inputs, read_inputs
 from carbonshed.study.money_steps import MOST_PAIRS
+from carbonshed.study.settings import money_problems
 from carbonshed.study.study import Study
 from carbonshed.zoning.cluster import WARD_MOST_ROWS
 
@@ -28,6 +29,9 @@ def deep_check(spec: Spec, files: InputFiles | list[Problem]) -> list[Problem]:
     if isinstance(files, list):
         return files
     inputs, problems = gather_inputs(spec, files)
+    if inputs.counties is not None and (inputs.county_table is not None or spec.counties is None or spec.counties.table is None):
+        given = [] if inputs.county_table is None else inputs.county_table.columns
+        problems += money_problems(spec, {*given, *(spec.economy.weights if spec.economy else [])})
     if spec.land_cover is not None and inputs.has_land_units:
         problems += _land_cover_problems(spec, files, inputs)
     return list(dict.fromkeys(_of_both(problem, files) for problem in problems))  # one file of many years is one problem

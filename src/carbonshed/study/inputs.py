@@ -33,7 +33,7 @@ from carbonshed.study.config import Spec
 from carbonshed.study.policy_inputs import planner_tables
 from carbonshed.study.provenance import Finder, file_state
 from carbonshed.study.raster_inputs import raster_problems, raster_roles
-from carbonshed.study.settings import money_problems, settings_problems
+from carbonshed.study.settings import settings_problems
 from carbonshed.study.total_inputs import read_emissions, read_long, read_totals, unknown_carbon, warn_all
 
 READ_WITH: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -247,8 +247,6 @@ def gather_inputs(spec: Spec, files: InputFiles) -> tuple[Inputs, list[Problem]]
     own = files.paths.get("coefficients", [])
     found = settings_problems(spec, counties, *own)
     problems += [p.within(own[0].name) if own and p.where.startswith("coefficients ") else p for p in found]
-    if counties is not None and (table is not None or (spec.counties and spec.counties.table is None)):
-        problems += money_problems(spec, {*([] if table is None else table.columns), *(spec.economy.weights if spec.economy else [])})
     problems += _proxy_problems(spec)
     _attempt(problems, planner_tables, files.paths, None if counties is None else counties.index)
     if "flow_cost" in files.paths:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from carbonshed.checks import DataWarning, in_file, warn
+from carbonshed.checks import DataWarning, in_file, refuse, warn
 from carbonshed.compensation.amounts import amount_summary, amounts_at, institution_rows
 from carbonshed.compensation.direction import compensation_direction, direction_checks
 from carbonshed.compensation.districts import apply_district_mode
@@ -48,6 +48,14 @@ def compensated_counties(context: Context) -> gpd.GeoDataFrame:
     def make() -> gpd.GeoDataFrame:
         accounts = context.tables["accounts_county"]
         counties = apply_district_mode(accounts[~accounts.index.isin(spec.leave_out)], district_mode=mode)
+        if counties.empty:
+            raise refuse(
+                "no_county",
+                expected="at least one county that takes part",
+                got="none: all are municipal districts or left out",
+                where=f"[compensation] district_mode = {mode!r}, leave_out",
+                fix="Use district_mode = 'separate' or 'merge_by_city', or leave fewer counties out.",
+            )
         if spec.responsibility == "production":
             return counties
         return responsible_account(counties, responsibility=spec.responsibility, beta=spec.beta)
@@ -208,6 +216,8 @@ def _direction_of_presets(context: Context, prices: dict[int, Price]) -> pd.Data
         chosen = preset_settings(name)
         if chosen["district_mode"] != "separate" and "is_district" not in accounts:
             continue
+        if chosen["district_mode"] == "exclude" and accounts["is_district"].astype(bool).all():
+            continue  # this preset leaves nobody
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DataWarning)  # said for the settings of the run
             made_from = {**_made_from(context, chosen), "responsibility": "as in the accounts"}
