@@ -30,7 +30,7 @@ def deep_check(spec: Spec, files: InputFiles | list[Problem]) -> list[Problem]:
         return files
     inputs, problems = gather_inputs(spec, files)
     if inputs.counties is not None and (inputs.county_table is not None or spec.counties is None or spec.counties.table is None):
-        given = [] if inputs.county_table is None else inputs.county_table.columns
+        given: list[str] = [] if inputs.county_table is None else list(map(str, inputs.county_table.columns))
         problems += money_problems(spec, {*given, *(spec.economy.weights if spec.economy else [])})
     if spec.land_cover is not None and inputs.has_land_units:
         problems += _land_cover_problems(spec, files, inputs)
