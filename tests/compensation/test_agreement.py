@@ -209,6 +209,7 @@ def test_reality_changes_sign_with_the_direction(rows: list[tuple[str, str, int]
     assert modelled_and_actual(flows, province)["modelled"].tolist() == (-modelled_and_actual(turned, province)["modelled"]).tolist()
 
 
+@pytest.mark.slow
 def test_sheets_of_the_county_study(shared: Path, tmp_path: Path) -> None:
     from carbonshed.study.agreements import agreement_sheets, write_agreements
 

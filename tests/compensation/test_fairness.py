@@ -159,6 +159,7 @@ def test_refusals(call, said: str) -> None:
         call()
 
 
+@pytest.mark.slow
 def test_of_the_county_study(shared: Path, tmp_path: Path) -> None:
     study = Study.open(shared / "studies" / "bth-county").with_(preset="recommended", price=62.36)
     money = study.run(tmp_path, until="compensation").compensation

@@ -143,6 +143,7 @@ def test_crate_elsewhere_is_refused(result_dir, tmp_path):
         export(result_dir, ["ro-crate"], tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed")
 def test_libreoffice_opens_the_workbook_without_loss(result_dir, tmp_path):
     (book,) = export(result_dir, ["xlsx"], tmp_path)

@@ -15,7 +15,7 @@ needs_browser = pytest.mark.skipif(find_browser() is None, reason="no Chromium")
 
 @needs_browser
 @pytest.mark.skipif(shutil.which("pdffonts") is None, reason="no pdffonts")
-@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize("lang", ["zh", pytest.param("en", marks=pytest.mark.slow)])
 def test_the_report_prints_with_every_font_embedded(result_dir, tmp_path, lang):
     page = tmp_path / "report.html"
     page.write_text(render_report(result_dir, lang=lang), encoding="utf-8")

@@ -43,6 +43,8 @@ def test_the_time_is_in_proportion_to_the_speed_of_the_processor(small_study, mo
 @pytest.mark.slow
 def test_the_memory_of_a_run_is_within_a_factor_of_one_and_a_half(small_study, tmp_path):
     said = estimate(Study.open(small_study))["memory"]
+    first = [sys.executable, "-c", RUN, str(small_study), str(tmp_path / "first")]
+    subprocess.run(first, capture_output=True, text=True, check=True)  # compiles the kernels, which takes memory of its own once
     done = subprocess.run([sys.executable, "-c", RUN, str(small_study), str(tmp_path / "out")], capture_output=True, text=True, check=True)
     assert said / 1.5 <= float(done.stdout) <= said * 1.5
 

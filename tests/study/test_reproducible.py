@@ -94,6 +94,7 @@ def shuffled(source: Path, folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_order_of_the_input_rows_changes_no_table(study, whole, tmp_path):
     out = run(shuffled(study, tmp_path / "shuffled"), tmp_path / "out")
     found, expected = same(out), same(whole)

@@ -120,7 +120,13 @@ def test_a_scenario_reuses_the_rest_and_leaves_the_folder_alone(finished_study):
 
 
 @pytest.mark.parametrize(
-    "change", [{"carbon_price": 160}, {"revision": "redistributed"}, {"ability": "one", "closure": "fund"}], ids=lambda each: "_".join(each)
+    "change",
+    [
+        {"carbon_price": 160},
+        pytest.param({"revision": "redistributed"}, marks=pytest.mark.slow),
+        pytest.param({"ability": "one", "closure": "fund"}, marks=pytest.mark.slow),
+    ],
+    ids=lambda each: "_".join(each),
 )
 def test_a_scenario_has_the_tables_of_a_run_from_nothing(finished_study, change):
     study = cs.Study.open(finished_study)

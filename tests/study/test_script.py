@@ -24,6 +24,7 @@ def test_the_script_runs_and_gives_the_same_tables(finished_study, tmp_path):
     assert again["payable"].sum() == result.compensation["payable"].sum()
 
 
+@pytest.mark.slow
 def test_another_input_is_named_and_other_totals_are_noticed(finished_study, small_study, tmp_path):
     (script,) = export(finished_study / "results", ["script"], tmp_path)
     emissions = small_study / "emissions.csv"

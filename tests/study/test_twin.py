@@ -243,6 +243,7 @@ def test_emissions_rise_and_fall(landscape, counties):
 # --- the folder ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes(folder, tmp_path):
     write_twin(tmp_path / "again")
     digests = [{name: hashlib.sha256((place / name).read_bytes()).hexdigest() for name in FILES} for place in (folder, tmp_path / "again")]
