@@ -67,7 +67,8 @@ def test_the_font_we_carry_holds_every_word_of_ours():
 def test_fonts_are_chosen_by_the_glyphs_they_hold():
     assert has_chinese() and families()[-1] == LAST_FAMILY
     assert can_draw("碳补偿 CO₂ km⁻² a⁻¹ −1")
-    unknown = "\U000e0041"
+    unknown = "\U0001f9ff"  # a picture sign; a hidden character is shown by its code instead
+    assert drawable("a\x1b") == "a\\u001b"
     assert drawable("大厂") == "大厂"
     with pytest.raises(InputError, match="fonts-noto-cjk"):
         drawable(unknown)

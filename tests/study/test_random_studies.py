@@ -121,7 +121,7 @@ def write_county_study(folder: Path, asked: dict[str, Any]) -> None:
 
 
 def write_grid_study(folder: Path, asked: dict[str, Any]) -> None:
-    from conftest import land_cover, write_raster
+    from .conftest import land_cover, write_raster
 
     table = write_counties(folder, asked)
     table[["unit_id", "year", "carbon_source_t"]].rename(columns={"unit_id": "id"}).to_csv(folder / "emissions.csv", index=False)

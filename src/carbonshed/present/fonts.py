@@ -11,7 +11,7 @@ from importlib import resources
 
 from matplotlib import font_manager
 
-from carbonshed.checks import refuse
+from carbonshed.checks import refuse, visible
 
 BUNDLED = "data/fonts/carbonshed-sans-sc.ttf"
 
@@ -66,7 +66,7 @@ def can_draw(text: str) -> bool:
 
 
 def drawable(text: str) -> str:
-    """`text`, whose every character the fonts at hand can draw.
+    """`text` with hidden characters shown by their code, whose every character the fonts at hand can draw.
 
     Raises
     ------
@@ -76,16 +76,17 @@ def drawable(text: str) -> str:
     >>> drawable("大厂")
     '大厂'
     """
-    missing = sorted({character for character in text if not can_draw(character)})
+    shown = visible(text)
+    missing = sorted({character for character in shown if not can_draw(character)})
     if missing:
         raise refuse(
             "no_glyph",
             expected="a font that holds every character of a name",
             got=", ".join(f"U+{ord(character):04X}" for character in missing),
-            where=repr(text),
+            where=repr(shown),
             fix="Install one that does, e.g. Noto Sans CJK SC (Debian, Ubuntu: apt install fonts-noto-cjk), or write the name another way.",
         )
-    return text
+    return shown
 
 
 def has_chinese() -> bool:
