@@ -110,7 +110,7 @@ def test_s6_a_coarse_cell_is_the_sum_of_its_fine_cells(seed: int, shift: int) ->
 
 
 @settings(deadline=None, max_examples=15)
-@given(st.floats(0.01, 100), st.floats(0, 1))
+@given(st.floats(0.01, 100), st.floats(0, 1000))
 def test_a_factor_and_a_constant_leave_moran_and_geary_unchanged(factor: float, constant: float) -> None:
     field = smooth(16)
     plain, moved = (

@@ -152,7 +152,7 @@ def test_a_task_on_a_worker_that_sees_another_file_is_refused(rasters: dict[int,
     task = next(plan_land_area(rasters, units(), legend=LEGEND).tasks())
     sizes = {str(path): path.stat().st_size for path in rasters.values()}
     assert len(cluster._tabulated(task, sizes)) == 1
-    with pytest.raises(InputError, match=r"2000.tif: \d+ bytes instead of 3 on "):
+    with pytest.raises(InputError, match=r"on .*, process \d+, .*2000.tif: \d+ bytes instead of 3"):
         cluster._tabulated(task, {**sizes, str(rasters[2000]): 3})
 
 

@@ -267,7 +267,8 @@ def _tabulated(task: RowTask, sizes: dict[str, int]) -> list[StripTable]:
     paths = {str(path) for path, _ in task.layers}
     wrong = _unseen({path: size for path, size in sizes.items() if path in paths})
     if wrong:
-        raise _refuse_unseen([f"{got} on {socket.gethostname()}, process {os.getpid()}" for got in wrong])
+        # first, as an item of its own: no long path and no long list may push it out of the message
+        raise _refuse_unseen([f"on {socket.gethostname()}, process {os.getpid()}", *wrong])
     return tabulate_rows(task)
 
 
