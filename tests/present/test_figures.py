@@ -192,15 +192,15 @@ def test_one_year_gives_one_panel_and_names_on_the_map(build):
 
 @pytest.mark.parametrize("name", ["compensation_map", "priority_bars"])
 def test_a_name_without_glyphs_is_refused_with_what_to_install(build, name):
-    folder = build(years=(2020,), names=["\U000e0041" * 3] * 12)
-    with pytest.raises(InputError, match=r"U\+E0041(.|\n)*fonts-noto-cjk"):
+    folder = build(years=(2020,), names=["\U00013000" * 3] * 12)
+    with pytest.raises(InputError, match=r"U\+13000(.|\n)*fonts-noto-cjk"):
         figure(folder, name, lang="zh")
     rendered(figure(folder, "net_map", lang="zh"))  # a map without names is drawn
 
 
 def test_all_figures_but_the_one_with_such_a_name_are_saved(build):
     folder = build(
-        years=(2020,), names=["\U000e0041"] * 12, without=("spatial_statistics", "scale_response", "som_nodes", "trends", "flows")
+        years=(2020,), names=["\U00013000"] * 12, without=("spatial_statistics", "scale_response", "som_nodes", "trends", "flows")
     )
     with pytest.warns(DataWarning, match="fonts-noto-cjk"):
         written = {path.name for path in save_figures(folder, "en", formats=["png"])}
