@@ -37,7 +37,7 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
 import pyarrow.parquet as pq
 
 from carbonshed.checks import DataWarning
-from carbonshed.files import write_bytes
+from carbonshed.files import write_bytes, write_text
 from carbonshed.present import report as report_page
 from carbonshed.present.figures import available_figures, save_figures
 from carbonshed.study import reporting
@@ -142,12 +142,30 @@ def steps_in(out: Path) -> int:
 class Torture:
     """Kills and what came of them."""
 
-    def __init__(self, seed: int, work: Path):
+    def __init__(self, seed: int, work: Path, log: Path | None = None):
         self.rng, self.work, self.figures = random.Random(seed), work, Counter[str]()
         self.problems: list[str] = []
+        self.seed, self.log, self.by_study = seed, log, dict[str, Counter[str]]()
+
+    def told(self) -> dict[str, object]:
+        """The figures so far, of all studies and of each."""
+        said = {name: dict(figures) for name, figures in self.by_study.items()}
+        return {"seed": self.seed, "studies": said, **self.figures, "problems": self.problems}
+
+    def _count(self, figure: str, by: int = 1) -> None:
+        self.figures[figure] += by
+        self.by_study[self.name][figure] += by
+
+    def _say(self, text: str) -> None:
+        """Talk on stderr, and write the figures so far: a run that is stopped has told all that it found."""
+        print(text, file=sys.stderr, flush=True)
+        if self.log:
+            write_text(self.log, json.dumps(self.told(), indent=1) + "\n")
 
     def study(self, source: Path, kind: str, kills: int, points: int) -> None:
         """Torture one study, its runs drawing `kind` of figures."""
+        self.name = source.name
+        self.by_study.setdefault(source.name, Counter())
         for left in self.work.glob(f"{source.name}-*"):
             shutil.rmtree(left)
         shutil.rmtree(self.work / "timed", ignore_errors=True)
@@ -157,17 +175,18 @@ class Torture:
             run(folder, out)
         expected = [content(out) for out in whole]
         start = time.perf_counter()
-        self._until_end(priced[0], self.work / "timed", None)
+        if failed := self._until_end(priced[0], self.work / "timed"):
+            raise SystemExit(failed)
         seconds = time.perf_counter() - start
         if content(self.work / "timed") != expected[0]:
             self.problems.append(f"{source.name}: two undisturbed runs differ: {differing(content(self.work / 'timed'), expected[0])}")
-        print(f"{source.name}, figures {kind}: an undisturbed run takes {seconds:.1f} s", file=sys.stderr, flush=True)
+        self._say(f"{source.name}, figures {kind}: an undisturbed run takes {seconds:.1f} s")
         before = self.figures["kills"]
         while self.figures["kills"] < before + kills:
             which = self.rng.randrange(2)
             left = before + kills - self.figures["kills"]
             self._round(priced[which], whole[1 - which] if self.rng.random() < 0.5 else None, expected[which], seconds, left)
-            print(f"{source.name}, figures {kind}: {dict(self.figures)}", file=sys.stderr, flush=True)
+            self._say(f"{source.name}, figures {kind}: {dict(self.figures)}")
         if points:
             self._at_every_write(priced, whole, expected, points)
 
@@ -189,7 +208,7 @@ class Torture:
             time.sleep(self.rng.uniform(0.0, seconds * max(1 - steps_in(out) / steps, 0.3)))
             os.kill(child, signal.SIGKILL)
             if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != -signal.SIGKILL:
-                self.figures["ended before the kill"] += 1
+                self._count("ended before the kill")
                 break
             self._killed(out)
         self._end(study, out, expected)
@@ -198,16 +217,17 @@ class Torture:
         """Killed right before a call that writes: evenly spread points over a run into an empty folder and over a whole result."""
         for earlier in (None, whole[1]):
             out = self._fresh(earlier)
-            calls = self._count(priced[0], out)
+            calls = self._writes(priced[0], out)
             for point in sorted({round(1 + k * (calls - 1) / max(points - 1, 1)) for k in range(points)}):
                 out = self._fresh(earlier)
                 child = forked(priced[0], out, self.work / "log", kill_at_write=point)
                 if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL:
-                    self.figures["kills at a write"] += 1
+                    self._count("kills at a write")
                     self._killed(out, counted="")
                 self._end(priced[0], out, expected[0])
+            self._say(f"{self.name}, killed right before a write: {dict(self.figures)}")
 
-    def _count(self, study: Path, out: Path) -> int:
+    def _writes(self, study: Path, out: Path) -> int:
         reading, writing = os.pipe()
         child = os.fork()
         if not child:
@@ -227,30 +247,35 @@ class Torture:
         return out
 
     def _killed(self, out: Path, counted: str = "kills") -> None:
-        self.figures[counted] += bool(counted)
-        self.figures["faults seen after a kill"] += len(found := faults(out) if out.exists() else [])
+        if counted:
+            self._count(counted)
+        self._count("faults seen after a kill", len(found := faults(out) if out.exists() else []))
         for fault in found:
             print(f"after a kill: {fault}", file=sys.stderr, flush=True)
         self.problems += found
         steps = steps_in(out)
-        self.figures["resumes"] += steps > 0
-        self.figures["steps reused"] += steps
+        self._count("resumes", int(steps > 0))
+        self._count("steps reused", steps)
 
     def _end(self, study: Path, out: Path, expected: dict[str, str]) -> None:
-        self._until_end(study, out, expected)
-        found = content(out)
-        self.figures["runs brought to their end"] += 1
-        self.figures["byte-equal to an undisturbed run"] += found == expected
-        if found != expected:
-            self.problems.append(f"{study.name}: other bytes: {differing(found, expected)}")
-            print(self.problems[-1], file=sys.stderr, flush=True)
+        failed = self._until_end(study, out)
+        found = {} if failed else content(out)
+        self._count("runs brought to their end", int(not failed))
+        self._count("byte-equal to an undisturbed run", int(found == expected))
+        if found == expected:
+            return
+        self.problems.append(failed or f"{study.name}: other bytes: {differing(found, expected)}")
+        self._say(self.problems[-1])
+        if self.log:
+            shutil.copytree(out, self.log.with_name(f"{self.log.stem}-{study.name}-{len(self.problems)}"), dirs_exist_ok=True)
 
-    def _until_end(self, study: Path, out: Path, expected: dict[str, str] | None) -> None:
+    def _until_end(self, study: Path, out: Path) -> str:
+        """What a run that was left alone said as it failed; nothing where it came to its end."""
         child = forked(study, out, self.work / "log")
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        if code:
-            text = (self.work / "log").read_text(encoding="utf-8")[-2000:]
-            raise SystemExit(f"{study.name}: a run that was left alone ended with {code}:\n{text}")
+        if not code:
+            return ""
+        return f"{study.name}: a run that was left alone ended with {code}: {(self.work / 'log').read_text(encoding='utf-8')[-2000:]}"
 
 
 @contextmanager
@@ -319,11 +344,14 @@ def main() -> int:
     parser.add_argument("--points", type=int, default=0, help="kills right before a write, a study and start")
     parser.add_argument("--seed", type=int, default=20261122)
     parser.add_argument("--studies", nargs="+", default=["demo", "county", "twin"])
+    parser.add_argument(
+        "--log", type=Path, help="file for the figures so far, after every round; results that are not equal are kept beside it"
+    )
     parser.add_argument("--figures", choices=["all", "few", "none", "mixed"], default="mixed", help="what the killed runs draw")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="carbonshed-torture-") as folder:
         work = Path(folder)
-        torture = Torture(asked.seed, work)
+        torture = Torture(asked.seed, work, asked.log)
         studies = sources(asked.studies, work)
         for k, source in enumerate(studies):
             share = asked.kills // len(studies) + (k < asked.kills % len(studies))
@@ -332,7 +360,7 @@ def main() -> int:
             for kind, kills in kinds.items():
                 with drawing(kind):
                     torture.study(source, kind, kills, asked.points if kind != "few" else 0)
-    print(json.dumps({"seed": asked.seed, "studies": [s.name for s in studies], **torture.figures, "problems": torture.problems}, indent=1))
+        print(json.dumps(torture.told(), indent=1))
     return 1 if torture.problems else 0
 
 
