@@ -251,12 +251,12 @@ def export(
 ) -> None:
     """Write tables and maps for other programs."""
     with exit_codes(as_json=as_json, lang=lang):
-        from carbonshed.present.export import export as write
         from carbonshed.study.lock import one_writer_of
+        from carbonshed.study.reporting import write_exports
 
         is_inside = out is None or out.resolve().is_relative_to(result.resolve())  # elsewhere, the result is only read
         with one_writer_of(result) if is_inside else nullcontext():
-            paths = write(result, formats=[name.strip() for name in formats.split(",")], out=out)
+            paths = write_exports(result, [name.strip() for name in formats.split(",")], out=out)
         give({"ok": True, "files": [str(p) for p in paths]} if as_json else "\n".join(str(p) for p in paths))
 
 
@@ -322,7 +322,7 @@ def verify(result: ResultPath, *, as_json: Json = False, lang: Lang = "en") -> N
         if problems:
             raise InputError(problems)
         manifest = Store(result).read_manifest()
-        count, checks = len(listed(manifest)), len(manifest["balance_checks"])
+        count, checks = len({*listed(manifest), *manifest.get("exports", {})}), len(manifest["balance_checks"])
         give({"ok": True, "files": count, "balance_checks": checks} if as_json else words("unchanged", lang, count=count, checks=checks))
 
 

@@ -59,7 +59,31 @@ def checks_section(result: ResultFolder, words: Words) -> Section:
         Column(words("column.error"), tuple(_error(row.get("relative_error")) for row in checks)),
     )
     section.blocks += [Text(words("text.checks_lead")), Table(words("text.checks_table"), columns, size="dense")]
+    section.blocks += _audited(result.manifest.get("audit") or {}, words) if _is_of(result.manifest, "audit") else []
     return section
+
+
+def _is_of(manifest: dict[str, Any], part: str) -> bool:
+    """Whether that part of the manifest speaks of the result that stands there."""
+    return (manifest.get(part) or {}).get("of") == manifest.get("digest")
+
+
+def _audited(told: dict[str, Any], words: Words) -> list[Any]:
+    """The identities that were recomputed from the tables: how many hold, by table, with the largest relative error."""
+    if not told.get("identities"):
+        return []
+    counts = {name: f"{told[name]:,}" for name in ("identities", "held", "rows")}
+    error = _error(told.get("largest_relative_error"))
+    if told["held"] < told["identities"]:
+        return [Note(words("text.audit_broken", **counts, error=error), tone="warning")]
+    rows = told.get("tables") or []
+    columns = (
+        text_column(words("column.table"), [row.get("table") for row in rows]),
+        number_column(words("column.identities"), [row.get("identities") for row in rows], places=0),
+        number_column(words("column.rows_compared"), [row.get("rows") for row in rows], places=0),
+        Column(words("column.error"), tuple(_error(row.get("largest_relative_error")) for row in rows)),
+    )
+    return [Text(words("text.audit", **counts, error=error)), Table(words("text.audit_table"), columns, size="dense")]
 
 
 def _error(value: float | None) -> str:

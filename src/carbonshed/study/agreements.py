@@ -13,6 +13,7 @@ from carbonshed.compensation.agreement import AgreementTerms, term_sheets
 from carbonshed.compensation.price import Price
 from carbonshed.present.agreements import render_agreements
 from carbonshed.present.agreements_docx import save_agreements_docx
+from carbonshed.study.exported import note_exports
 from carbonshed.study.store import replacing, write_text
 from carbonshed.study.study import Result
 
@@ -123,7 +124,9 @@ def write_agreements(
         "docx": lambda sheets: _write_docx(Path(folder) / f"agreements_{lang}.docx", sheets, named),
     }
     write = writers[choose(format, FORMATS, where="format")]
-    return write(agreement_sheets(result, threshold=threshold, terms=terms))
+    path = write(agreement_sheets(result, threshold=threshold, terms=terms))
+    note_exports(Path(folder), [path])
+    return path
 
 
 def _write_html(path: Path, sheets: pd.DataFrame, named: dict[str, str]) -> Path:

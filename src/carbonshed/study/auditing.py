@@ -8,11 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from carbonshed.checks import Problem, refuse
+from carbonshed.checks import Problem
 from carbonshed.study import audit_carbon, audit_money
 from carbonshed.study.ledger import Identity, Ledger
-from carbonshed.study.pipeline import StoredTables
-from carbonshed.study.store import Store
+from carbonshed.study.study import Result
 
 SUBJECTS = (*audit_carbon.SUBJECTS, *audit_money.SUBJECTS)
 
@@ -43,13 +42,23 @@ def audit(folder: Path) -> list[Identity]:
     InputError
         If the folder holds no result.
     """
-    store = Store(Path(folder))
-    manifest = store.read_manifest()
-    if not manifest:
-        fix = "Give the folder that `carbonshed run` wrote."
-        raise refuse("no_result", expected="a result folder with a manifest.json", got="none", where=str(folder), fix=fix)
-    names = [name for step in manifest["steps"] for name in step["tables"]]
-    return identities(StoredTables({}, store, names), manifest)
+    result = Result.open(folder)
+    return identities(result.tables, result.manifest)
+
+
+def summary(found: list[Identity]) -> dict[str, Any]:
+    """How many identities hold, how many rows were compared and the largest relative error: of all tables and of each. Plain data."""
+    tables = {name: [row for row in found if row.table == name] for name in sorted({row.table for row in found})}
+    return {**_summed(found), "tables": [{"table": name, **_summed(rows)} for name, rows in tables.items()]}
+
+
+def _summed(rows: list[Identity]) -> dict[str, Any]:
+    return {
+        "identities": len(rows),
+        "held": sum(row.holds for row in rows),
+        "rows": sum(row.count for row in rows),
+        "largest_relative_error": max((row.relative_error for row in rows), default=0.0),
+    }
 
 
 def broken(found: list[Identity], lang: str) -> list[Problem]:

@@ -6,6 +6,7 @@ a picture of another result is told apart.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,13 @@ from carbonshed.present.export import export
 from carbonshed.present.figures import available_figures, save_figures
 from carbonshed.present.folder import ResultFolder
 from carbonshed.present.report import render_report
+from carbonshed.study.auditing import identities, summary
+from carbonshed.study.exported import note_exports
 from carbonshed.study.pipeline import Progress, StepError
 from carbonshed.study.store import Store, file_digest, write_text
 from carbonshed.study.study import Result
+
+logger = logging.getLogger(__name__)
 
 
 def _silent(fraction: float, message: str) -> None:
@@ -37,7 +42,7 @@ def write_report(folder: Path, *, lang: str = "en", progress: Progress = _silent
     pictures_from : Path, optional
         Folder of figures that were just drawn; without it they are drawn anew.
     """
-    Result.open(folder)
+    _note_audit(Result.open(folder), Store(Path(folder)))
     path = Path(folder) / "report.html"
     write_text(path, render_report(Path(folder), lang=lang, progress=progress, pictures_from=pictures_from))
     _note(Store(Path(folder)), [path])
@@ -83,6 +88,14 @@ def write_outputs(folder: Path, *, lang: str = "en", progress: Progress = _silen
     return path
 
 
+def write_exports(folder: Path, formats: Sequence[str], *, out: Path | None = None) -> list[Path]:
+    """Write a result in formats that other programs read, and list the files in its manifest; options as in `present.export.export`."""
+    Store(Path(folder)).result_manifest()
+    paths = export(folder, formats, out)
+    note_exports(Path(folder), paths)
+    return paths
+
+
 def is_drawn(store: Store, lang: str) -> bool:
     """Whether all that belongs to the result of a folder was drawn from it, opens in `lang`, and is as it was written."""
     manifest = store.read_manifest()
@@ -98,6 +111,16 @@ def _note(store: Store, paths: Sequence[Path], **said: Any) -> None:
     files = {path.relative_to(store.folder).as_posix(): file_digest(path) for path in paths}
     manifest["outputs"] = {**outputs, "of": manifest["digest"], **said, "files": {**known, **files}}
     store.write_manifest(manifest)
+
+
+def _note_audit(result: Result, store: Store) -> None:
+    """Enter in the manifest how the tables add up, for the report to show; say so where they do not."""
+    manifest = store.read_manifest()
+    told = {"of": manifest["digest"], **summary(identities(result.tables, result.manifest))}
+    if told["held"] < told["identities"]:
+        lost = told["identities"] - told["held"]
+        logger.warning("%d of %d identities of the result do not hold: see `carbonshed audit`.", lost, told["identities"])
+    store.write_manifest({**manifest, "audit": told})
 
 
 def _forget(store: Store) -> dict[str, str]:

@@ -7,6 +7,7 @@ since a step counts when its tables are on the disk and its key stands in a mani
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,11 +18,14 @@ from carbonshed.checks import CarbonshedError
 from carbonshed.files import discard, write_text
 from carbonshed.readers.row_tasks import RunTasks
 from carbonshed.study.config import Spec
+from carbonshed.study.exported import stale, stale_text
 from carbonshed.study.inputs import InputFiles
 from carbonshed.study.lock import one_writer
 from carbonshed.study.manifest import build_manifest
 from carbonshed.study.pipeline import Context, Progress, Step, StepError, StepOutput, StoredTables, run_step, step_parts
 from carbonshed.study.store import Store, digest, listed
+
+logger = logging.getLogger(__name__)
 
 Finish = Callable[[Path], Any]
 """Called with the folder of the tables before they take their place: draws the report and all else that belongs to the result."""
@@ -48,6 +52,8 @@ class Job:
     progress : callable
     run_tasks : callable, optional
         Does the tasks of rasters elsewhere; no key depends on it.
+    exports : dict
+        What the manifest lists as made of an earlier result (`carbonshed.study.exported`); it stays listed.
     """
 
     spec: Spec
@@ -59,6 +65,7 @@ class Job:
     memory: dict[str, Any]
     progress: Progress
     run_tasks: RunTasks | None = None
+    exports: dict[str, dict[str, str]] = field(default_factory=dict)
     parts: dict[str, dict[str, Any]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -72,7 +79,8 @@ class Job:
     def manifest(self, done: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
         """The manifest when these steps are done."""
         is_complete = all(step.name in done for step in self.chain)
-        return build_manifest(self.spec, self.base, self.files, done, self.keys, is_complete=is_complete)
+        manifest = build_manifest(self.spec, self.base, self.files, done, self.keys, is_complete=is_complete)
+        return {**manifest, "exports": self.exports} if self.exports else manifest
 
     def is_done(self, done: Mapping[str, Any]) -> bool:
         """Whether nothing is left to run."""
@@ -99,6 +107,7 @@ def run_into(job: Job, store: Store, finish: Finish | None = None) -> tuple[Stor
     with one_writer(store.folder):
         store.settle()
         before = store.read_manifest()
+        job.exports = before.get("exports", {})
         done = valid_records(store, job.keys)
         if job.is_done(done) and before.get("digest") == job.manifest(done)["digest"]:
             discard(store.next().folder)
@@ -114,6 +123,8 @@ def run_into(job: Job, store: Store, finish: Finish | None = None) -> tuple[Stor
             if work is not store:
                 store.take(work)
         manifest = store.read_manifest()
+        if old := stale(store, manifest):
+            logger.warning("%s", stale_text(old))
     names = [table for step in manifest["steps"] for table in step["tables"]]
     return StoredTables(memory, store, names), manifest
 

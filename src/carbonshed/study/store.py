@@ -108,6 +108,20 @@ class Store:
             raise refuse("schema", expected=f"schema_version {SCHEMA_VERSION}", got=str(version), where=str(self.manifest_path), fix=fix)
         return manifest
 
+    def result_manifest(self) -> dict[str, Any]:
+        """The manifest of a folder that must hold a result.
+
+        Raises
+        ------
+        InputError
+            If it holds no manifest, or one of another schema.
+        """
+        manifest = self.read_manifest()
+        if not manifest:
+            fix = "Give the folder that `carbonshed run` wrote."
+            raise refuse("no_result", expected="a result folder with a manifest.json", got="none", where=str(self.folder), fix=fix)
+        return manifest
+
     def write_manifest(self, manifest: dict[str, Any]) -> None:
         """Write the manifest in one step."""
         write_text(self.manifest_path, json.dumps(plain(manifest), ensure_ascii=False, indent=1) + "\n")

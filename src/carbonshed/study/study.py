@@ -66,10 +66,7 @@ class Result:
             If it holds no manifest, or one of another schema.
         """
         store = Store(Path(folder))
-        manifest = store.read_manifest()
-        if not manifest:
-            fix = "Give the folder that `carbonshed run` wrote."
-            raise refuse("no_result", expected="a result folder with a manifest.json", got="none", where=str(folder), fix=fix)
+        manifest = store.result_manifest()
         names = [table for step in manifest["steps"] for table in step["tables"]]
         return cls(StoredTables({}, store, names), manifest, Path(folder))
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from carbonshed.checks import Problem, refuse
+from carbonshed.checks import Problem
+from carbonshed.study.exported import export_problems
 from carbonshed.study.manifest import stable_digest
 from carbonshed.study.provenance import places
 from carbonshed.study.store import READY, Store, file_digest, listed
@@ -17,8 +18,8 @@ def verify(folder: Path) -> list[Problem]:
     """What is wrong with a result folder; an empty list says that all is as it was written.
 
     Looked at are every file that the manifest lists (SHA-256), the manifest itself (its digest), every balance check (its relative error
-    recomputed from the two totals, against its tolerance), and every input that is still where it was (SHA-256). An input that is no
-    longer there is no fault of the result.
+    recomputed from the two totals, against its tolerance), every export and term sheet (SHA-256, and whether it was made of this result),
+    and every input that is still where it was (SHA-256). An input or export that is no longer there is no fault of the result.
 
     Raises
     ------
@@ -26,10 +27,7 @@ def verify(folder: Path) -> list[Problem]:
         If the folder holds no result.
     """
     store = Store(Path(folder))
-    manifest = store.read_manifest()
-    if not manifest:
-        fix = "Give the folder that `carbonshed run` wrote."
-        raise refuse("no_result", expected="a result folder with a manifest.json", got="none", where=str(folder), fix=fix)
+    manifest = store.result_manifest()
     if (store.folder / READY).is_dir():
         got = "a newer one that was being moved into place when its run was killed"
         return [Problem("half_moved", "one result", got, str(folder), "Run the study again: it is moved in first.")]
@@ -37,7 +35,7 @@ def verify(folder: Path) -> list[Problem]:
     if "digest" in manifest and manifest["digest"] != stable_digest(manifest):
         got = "another digest than the one that stands in it"
         problems.append(Problem("manifest_changed", "the manifest as it was written", got, "manifest.json", AGAIN))
-    return [*problems, *_balances(manifest), *changed_inputs(manifest)]
+    return [*problems, *_balances(manifest), *export_problems(store, manifest), *changed_inputs(manifest)]
 
 
 def _files(store: Store, manifest: dict[str, Any]) -> list[Problem]:
