@@ -7,7 +7,11 @@ import pytest
 from shapely.geometry import box
 
 from carbonshed.checks import InputError
+from carbonshed.present.export import export
+from carbonshed.present.figures import figure, save_figures
 from carbonshed.present.folder import ResultFolder, simplified
+from carbonshed.present.report import render_report
+from carbonshed.study.study import Result
 
 
 def test_a_folder_tells_what_it_holds(result_dir):
@@ -46,7 +50,13 @@ def test_borders_stay_common_when_simplified():
 
 @pytest.mark.parametrize(
     ("text", "code"),
-    [(None, "no_result"), ("{broken", "bad_manifest"), ('{"schema_version": 99}', "schema_version"), ("[]", "schema_version")],
+    [
+        (None, "no_result"),
+        ("{broken", "bad_manifest"),
+        ('{"schema_version": 99}', "schema_version"),
+        ('{"schema_version": 0}', "schema_version"),
+        ("[]", "schema_version"),
+    ],
 )
 def test_a_folder_that_cannot_be_read_says_why(tmp_path, text, code):
     if text is not None:
@@ -68,3 +78,19 @@ def test_the_name_of_a_study_without_one_is_that_of_its_folder(tmp_path):
     (tmp_path / "manifest.json").write_text(json.dumps({"schema_version": 1}), encoding="utf-8")
     result = ResultFolder(tmp_path)
     assert result.name == tmp_path.name and result.years == [] and result.crs is None
+
+
+def test_an_older_folder_is_refused_by_all_that_reads_folders(build):
+    """Its numbers may mean something else: no figure, report or export is made of them, and the message says how to make it again."""
+    folder = build(years=(2020,), change=lambda tables, manifest: manifest.update(schema_version=0, carbonshed_version="0.0.9"))
+    readers = [
+        lambda: figure(folder, "zones"),
+        lambda: save_figures(folder, "en"),
+        lambda: export(folder, ["csv"]),
+        lambda: render_report(folder),
+        lambda: Result.open(folder),
+    ]
+    for read in readers:
+        with pytest.raises(InputError, match=r"older, written by carbonshed 0\.0\.9.*copy its study\.toml"):
+            read()
+    assert {path.name for path in folder.iterdir()} == {"tables", "manifest.json"}

@@ -23,8 +23,7 @@ from pyproj import CRS
 
 from carbonshed.checks import check_columns, refuse
 from carbonshed.present.presets import Page
-
-SCHEMA_VERSION = 1
+from carbonshed.schema import check_schema
 
 INSTITUTIONS = ("fund", "upper_level")
 """Ids of the regional fund and of the upper level of government among payers and recipients; no county may have them."""
@@ -95,7 +94,7 @@ class ResultFolder:
     Raises
     ------
     InputError
-        If there is no manifest, if it is not JSON, or if it was written by a newer version.
+        If there is no manifest, if it is not JSON, or if its schema is not ours, newer or older.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -211,12 +210,11 @@ class ResultFolder:
 
     @cached_property
     def money_shapes(self) -> gpd.GeoSeries:
-        """Shape of each unit that pays or receives, by its id: those of the table of amounts where it has any, else the counties."""
-        amounts = self.table("compensation")
+        """Shape of each unit on a map of money, by its id: those of the table of amounts where it has any, and all other counties."""
+        amounts, counties = self.table("compensation"), self.counties
         if isinstance(amounts, gpd.GeoDataFrame):
-            own = amounts[amounts.geometry.notna()].drop_duplicates("unit_id").set_index("unit_id")
-            return simplified(own.geometry)
-        counties = self.counties
+            own = amounts[amounts.geometry.notna()].drop_duplicates("unit_id").set_index("unit_id").geometry
+            return simplified(own if counties is None else _with_absent(own, self.geo("accounts_county")))
         if counties is None:
             raise refuse(
                 "no_geometry",
@@ -272,6 +270,15 @@ class ResultFolder:
         return {}
 
 
+def _with_absent(shapes: gpd.GeoSeries, accounts: gpd.GeoDataFrame) -> gpd.GeoSeries:
+    """The shapes, and those of counties left out of the money; a county that is part of one of the shapes (merged districts) is not."""
+    last = accounts.sort_values("year", kind="stable").drop_duplicates("unit_id", keep="last").set_index("unit_id").geometry
+    others = last[~last.index.isin(shapes.index)].to_crs(shapes.crs)
+    inside, _ = shapes.sindex.query(others.representative_point(), predicate="within")
+    absent = others[~np.isin(np.arange(len(others)), inside)]
+    return gpd.GeoSeries(pd.concat([shapes, absent]), crs=shapes.crs)
+
+
 def simplified(shapes: gpd.GeoSeries) -> gpd.GeoSeries:
     """Shapes with fewer vertices, borders between neighbours kept common; by less than a dot of a printed map."""
     west, _, east, _ = shapes.total_bounds
@@ -296,16 +303,7 @@ def _read_manifest(path: Path) -> dict[str, Any]:
         manifest = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise refuse("bad_manifest", expected="JSON", got=str(error), where=str(file), fix="Run the study again.") from error
-    version = manifest.get("schema_version") if isinstance(manifest, dict) else None
-    if not isinstance(version, int) or version > SCHEMA_VERSION:
-        raise refuse(
-            "schema_version",
-            expected=f"schema_version at most {SCHEMA_VERSION}",
-            got=repr(version),
-            where=str(file),
-            fix="Update carbonshed, or run the study again with this version.",
-        )
-    return cast("dict[str, Any]", manifest)
+    return check_schema(manifest, where=str(file))
 
 
 def _read_table(file: Path, needed: tuple[str, ...]) -> pd.DataFrame:

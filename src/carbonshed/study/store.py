@@ -22,10 +22,10 @@ import pandas as pd
 
 from carbonshed.checks import FolderError, InputError, Problem, refuse
 from carbonshed.files import discard, flush, replacing, sweep, write_text
+from carbonshed.schema import SCHEMA_VERSION, check_schema
 
 __all__ = ["MANIFEST", "SCHEMA_VERSION", "Store", "digest", "file_digest", "plain", "read_parquet", "replacing", "write_text"]
 
-SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
 NEXT, READY = ".next", ".ready"
 
@@ -102,11 +102,7 @@ class Store:
         except json.JSONDecodeError as error:
             fix = "Restore the file, or remove the folder and run the study again."
             raise InputError(Problem("bad_manifest", "a manifest in JSON", str(error), str(self.manifest_path), fix)) from error
-        version = manifest.get("schema_version")
-        if version != SCHEMA_VERSION:
-            fix = "Run the study again with this version."
-            raise refuse("schema", expected=f"schema_version {SCHEMA_VERSION}", got=str(version), where=str(self.manifest_path), fix=fix)
-        return manifest
+        return check_schema(manifest, where=str(self.manifest_path))
 
     def result_manifest(self) -> dict[str, Any]:
         """The manifest of a folder that must hold a result.
