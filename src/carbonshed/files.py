@@ -38,7 +38,7 @@ def replacing(path: Path) -> Iterator[Path]:
         If the disk is full or the folder cannot be written: what stood there before stands there still.
     """
     temporary = part_of(path)
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield temporary
@@ -47,6 +47,13 @@ def replacing(path: Path) -> Iterator[Path]:
             flush(path.parent)
         finally:
             discard(temporary)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Say of a disk that is full, or a folder that cannot be written, that `path` could not be written and what to do."""
+    try:
+        yield
     except OSError as error:
         if error.errno in (*FULL, *CLOSED):
             raise cannot_write(path, error) from error

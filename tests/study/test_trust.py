@@ -122,6 +122,61 @@ def test_a_limit_on_the_size_of_files_is_a_full_disk(done_study):
     assert bytes_of(out) == before and verify(out) == []
 
 
+FULL_DISK = """
+import json, os, shutil, subprocess, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[4])
+from test_trust import bytes_of, dearer, verify
+source, disk, room = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256m", "tmpfs", str(disk)], check=True)
+study = Path(shutil.copytree(source, disk / "study"))
+dearer(study)
+before = bytes_of(study / "results")
+free = os.statvfs(disk)
+(disk / "ballast").write_bytes(b"\\0" * (free.f_bavail * free.f_bsize - room))
+command = [sys.executable, "-m", "carbonshed.interfaces.cli", "run", str(study), *sys.argv[5:]]
+done = subprocess.run(command, capture_output=True, text=True)
+found = {"code": done.returncode, "said": done.stderr, "same": bytes_of(study / "results") == before}
+found["problems"] = [str(problem) for problem in verify(study / "results")]
+found["parts"] = [path.name for path in disk.rglob(".*.part*")]
+(disk / "ballast").unlink()
+again = subprocess.run([*command, "--until", "flows"], capture_output=True, text=True)
+print(json.dumps({**found, "again": again.returncode, "problems_again": [str(problem) for problem in verify(study / "results")]}))
+"""
+
+
+def full_disk(study: Path, disk: Path, room: int, *options: str) -> dict:
+    """Run a study, with another price, on a disk of its own with `room` bytes left: a file system in memory that only the child sees."""
+    disk.mkdir()
+    alone = ["unshare", "--user", "--map-root-user", "--mount"]
+    tried = ["sh", "-c", f"mount -t tmpfs tmpfs '{disk}'"]
+    if shutil.which("unshare") is None or subprocess.run([*alone, *tried], capture_output=True).returncode:
+        pytest.skip("a process of this user may not mount a file system of its own")
+    here = str(Path(__file__).parent)
+    code = [sys.executable, "-W", "ignore", "-c", FULL_DISK, str(study), str(disk), str(room), here, *options]
+    done = subprocess.run([*alone, *code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    found: dict = json.loads(done.stdout)
+    return found
+
+
+ROOM = [
+    0,
+    40_000,  # within the tables
+    pytest.param(700_000, marks=pytest.mark.slow),  # within the figures
+    pytest.param(4_000_000, marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.parametrize("room", ROOM)
+def test_a_disk_that_is_really_full_leaves_the_earlier_result_whole(finished_study, tmp_path, room):
+    found = full_disk(finished_study, tmp_path / "disk", room)
+    assert found["code"] == 4, found["said"]
+    assert "space" in found["said"] and "--out" in found["said"] and "Traceback" not in found["said"]
+    assert found["same"] and found["problems"] == [] and found["parts"] == []
+    assert found["again"] == 0 and found["problems_again"] == []
+
+
 def test_a_result_of_fewer_steps_takes_no_table_of_the_earlier_one(done_study):
     dearer(done_study)
     cs.Study.open(done_study).run(until="accounts")

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from carbonshed.checks import FolderError, Problem
-from carbonshed.files import cannot_write
+from carbonshed.files import cannot_write, writing
 from carbonshed.study.store import Store
 
 try:
@@ -54,7 +54,8 @@ def one_writer(folder: Path) -> Iterator[dict[str, Any] | None]:
         if left is not None:
             logger.warning("%s", stale_text(left))
         try:
-            _write(handle, owner())
+            with writing(path):
+                _write(handle, owner())
             yield left
         finally:
             path.unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from carbonshed.checks import CarbonshedError
-from carbonshed.files import discard, write_text
+from carbonshed.files import discard, write_text, writing
 from carbonshed.readers.row_tasks import RunTasks
 from carbonshed.study.config import Spec
 from carbonshed.study.exported import stale, stale_text
@@ -104,7 +104,7 @@ def run_into(job: Job, store: Store, finish: Finish | None = None) -> tuple[Stor
     InputError, StepError
         If a step fails. A whole result that was there before is there still, and what was finished is gone on with by the next run.
     """
-    with one_writer(store.folder):
+    with one_writer(store.folder), writing(store.folder):
         store.settle()
         before = store.read_manifest()
         job.exports = before.get("exports", {})
