@@ -5,7 +5,10 @@ import importlib
 
 import pytest
 
-MODULES = ("display", "figures", "findings", "fonts", "style", "words")
+MODULES = (
+    "chart_plates", "display", "figures", "findings", "fonts", "graticule", "headings", "presets", "scale_charts", "som_charts", "style",
+    "unit_charts", "words",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -11,8 +11,8 @@ from carbonshed.present import som_charts
         ("built-up land", ["built-up land"]),
         ("normalized revealed comparative advantage, carbon sink", ["normalized revealed comparative", "advantage, carbon sink"]),
         ("net emission density of cells  t CO₂ km⁻² a⁻¹", ["net emission density of cells", "t CO₂ km⁻² a⁻¹"]),
-        ("归一化显性比较优势，碳源  t km-2", ["归一化显性比较优势，碳源  t km-2"]),
+        ("归一化显性比较优势，碳源  t km-2", ["归一化显性比较优势，碳源 t km-2"]),
     ],
 )
 def test_long_names_of_planes_stand_in_lines(title, lines):
-    assert som_charts._in_lines(title).split("\n") == lines
+    assert som_charts._in_lines(title, 1.8).split("\n") == lines

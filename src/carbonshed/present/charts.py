@@ -13,6 +13,7 @@ from matplotlib.patches import Patch
 from carbonshed.present.chart_plates import chart_plate
 from carbonshed.present.display import Amount, display_unit, number, percent
 from carbonshed.present.folder import ResultFolder
+from carbonshed.present.headings import text_width
 from carbonshed.present.maps import Drawing
 from carbonshed.present.plates import zone_patch
 from carbonshed.present.style import (
@@ -44,6 +45,8 @@ def balance_strip(result: ResultFolder, words: Words) -> Drawing:
     totals = totals[totals["year"].isin(years)].reset_index(drop=True)
     has_money = "payable" in totals and totals["payable"].notna().any()
     before = ("payable_before", "receivable_before") if {"payable_before", "receivable_before"} <= set(totals) else None
+    if before and np.allclose(totals[list(before)].astype(float), totals[["payable", "receivable"]].astype(float), equal_nan=True):
+        before = None
     reading = "strip.reading_carbon" if not has_money else "strip.reading" if before else "strip.reading_closed"
     plate = chart_plate(
         result,
@@ -75,7 +78,7 @@ def _strip(panel: Any, totals: pd.DataFrame, names: Sequence[str], amount: Amoun
     panel.barh(rows, -table[left], height=0.36 if before else 0.5, color=colours[1])
     panel.plot(table[mark], rows, "D", color=INK, markersize=4.5, markeredgecolor="white", markeredgewidth=0.7, zorder=4)
     reach = [
-        _label_bars(panel, rows, table[name], table[before[at]] if before else table[name], sign, words)
+        _label_bars(panel, rows, table[name], table[before[at]] if before else table[name], sign, table[mark])
         for at, (name, sign) in enumerate(((right, 1), (left, -1)))
     ]
     panel.axvline(0, color=INK, linewidth=0.8)
@@ -98,14 +101,15 @@ def _strip(panel: Any, totals: pd.DataFrame, names: Sequence[str], amount: Amoun
     panel.set_title(unit.label, fontsize=8, color=GREY, pad=4)
 
 
-def _label_bars(panel: Any, rows: np.ndarray, paid: pd.Series, owed: pd.Series, sign: int, words: Words) -> float:
+def _label_bars(panel: Any, rows: np.ndarray, paid: pd.Series, owed: pd.Series, sign: int, marks: pd.Series) -> float:
     """Write each amount at the end of its bar, with what it was before closure where that differs; how far the bars reach."""
     reach = np.maximum(paid.fillna(0), owed.fillna(0))
-    for row, value, before, end in zip(rows, paid, owed, reach, strict=True):
+    for row, value, before, end, mark in zip(rows, paid, owed, reach, marks, strict=True):
         same = np.isnan(before) or np.isclose(value, before)
-        text = number(value) if same else words("strip.of", value=number(value), before=number(before))
+        text = number(value) if same else f"{number(value)} / {number(before)}"
         style = {"va": "center", "ha": "left" if sign > 0 else "right", "fontsize": 7.5}
-        panel.annotate(text, (sign * end, row), xytext=(3 * sign, 0), textcoords="offset points", **style)
+        aside = 7 if abs(sign * end - mark) < 0.03 * max(float(reach.max()), 1e-12) else 3  # clear of a diamond at the end of the bar
+        panel.annotate(text, (sign * end, row), xytext=(aside * sign, 0), textcoords="offset points", **style)
     return float(reach.max())
 
 
@@ -206,6 +210,7 @@ def zone_shares(result: ResultFolder, words: Words) -> Drawing:
         handles=[zone_patch(result, name, words) for name in zones],
     )
     panel = plate.panels[0]
+    width = panel.get_position().width * plate.figure.get_size_inches()[0]
     for (measure, year), place in zip(rows, places, strict=True):
         part = summary[summary["year"] == year].set_index("zone")[measure].astype(float)
         total, left = float(part.sum()), 0.0
@@ -213,7 +218,7 @@ def zone_shares(result: ResultFolder, words: Words) -> Drawing:
             share = float(part.get(zone, 0.0)) / total if total else 0.0
             pattern = ZONE_HATCH.get(zone) if result.page.hatches_zones else None
             panel.barh(place, share, left=left, height=0.82, facecolor=ZONE_COLOURS[zone], edgecolor="white", linewidth=0.3, hatch=pattern)
-            if share > 0.06:
+            if share * width > text_width(percent(share, 0), 7) + 0.04:
                 ink = "white" if zone in ("payment", "recipient") else INK
                 panel.text(left + share / 2, place, percent(share, 0), ha="center", va="center", fontsize=7, color=ink)
             left += share

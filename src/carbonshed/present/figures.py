@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -212,10 +213,10 @@ def with_units(data: pd.DataFrame) -> pd.DataFrame:
 
 
 def as_bytes(drawing: Drawing, kind: str, *, dpi: int = REPORT_DPI) -> bytes:
-    """A drawn figure as PNG or PDF; the same bytes each time (no dates inside)."""
+    """A drawn figure as PNG, PDF or SVG; the same bytes each time (no dates inside)."""
     buffer = io.BytesIO()
-    metadata = {"CreationDate": None} if kind == "pdf" else {"Software": "carbonshed"}
-    with context():
+    metadata = {"pdf": {"CreationDate": None}, "svg": {"Date": None, "Creator": "carbonshed"}}.get(kind, {"Software": "carbonshed"})
+    with context(), mpl.rc_context({"svg.hashsalt": "carbonshed"}):
         drawing.figure.savefig(buffer, format=kind, dpi=dpi, metadata=metadata)
     return buffer.getvalue()
 
@@ -255,8 +256,8 @@ def save_figures(
     Returns
     -------
     list of Path
-        The files written. Without `only`, figures whose tables are absent are passed over, and one that cannot be drawn is left out with a
-        warning that says why.
+        The files written. Without `only`, figures whose tables are absent are passed over, and one that cannot be drawn in a language is
+        left out in that language with a warning that says why.
 
     Raises
     ------
@@ -276,19 +277,27 @@ def save_figures(
     for place, name in enumerate(names):
         if progress:
             progress(place / len(names), name)
-        try:
-            drawings = {language: draw(result, name, language) for language in languages}
-        except InputError as error:
-            if only:
-                raise
-            warn(f"the figure {name} is not drawn: {error}")
-            continue
+        drawings = _drawn(result, name, languages, is_asked=bool(only))
         for language, drawing in drawings.items():
             for kind in formats:
                 content = as_bytes(drawing, kind, dpi=dpi or page.dpi)
                 written.append(write_bytes(folder / f"{name}_{language}{ending}.{kind}", content))
-        table = csv_text(with_units(drawings[languages[-1]].data))
-        written.append(write_bytes(folder / f"{name}.csv", table.encode("utf-8-sig")))
+        if drawings:
+            table = csv_text(with_units(next(reversed(drawings.values())).data))
+            written.append(write_bytes(folder / f"{name}.csv", table.encode("utf-8-sig")))
     if progress:
         progress(1.0, "figures")
     return written
+
+
+def _drawn(result: ResultFolder, name: str, languages: Sequence[str], *, is_asked: bool) -> dict[str, Drawing]:
+    """The figure by language; a language in which it cannot be drawn is left out with a warning, unless the figure was asked for."""
+    found: dict[str, Drawing] = {}
+    for language in languages:
+        try:
+            found[language] = draw(result, name, language)
+        except InputError as error:
+            if is_asked:
+                raise
+            warn(f"the figure {name} is not drawn ({language}): {error}")
+    return found

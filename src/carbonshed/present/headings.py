@@ -14,6 +14,8 @@ TITLE_PT, SUBTITLE_PT = 10.5, 7.5
 LEAST_HEAD_IN = 0.14
 POINTS_PER_INCH = 72.0
 BETWEEN = "  |  "
+CLOSING, OPENING = "，。；：、）”！？》", "（“《"
+"""Chinese marks that do not begin a line, and those that do not end one."""
 
 
 def text_width(text: str, size_pt: float) -> float:
@@ -43,16 +45,20 @@ def fold(text: str, width_in: float, size_pt: float) -> list[str]:
 
 
 def _pieces(text: str) -> list[str]:
-    """Words with the blank after them, and single Chinese characters (a full stop or comma stays with the one before)."""
+    """Words with the blank after them, and single Chinese characters (a mark stays with what it closes or opens)."""
     pieces: list[str] = []
     word = ""
     for character in text:
-        if ord(character) > 0x2E80:
-            closing = character in "，。；：、）”！？"
+        if character in OPENING:
+            pieces += [word] if word else []
+            word = character
+        elif ord(character) > 0x2E80 and word and word[-1] in OPENING:
+            word += character
+        elif ord(character) > 0x2E80:
             if word:
                 pieces.append(word)
                 word = ""
-            if closing and pieces:
+            if character in CLOSING and pieces:
                 pieces[-1] += character
             else:
                 pieces.append(character)

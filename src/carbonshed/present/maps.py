@@ -331,7 +331,7 @@ def _name_first(plate: Plate, counties: gpd.GeoSeries, table: pd.DataFrame) -> N
             point.x, point.y, text if len(text) <= 14 else text[:13] + "…", ha="center", va="center", fontsize=6.5, color=INK,
             path_effects=halo(),
         )  # fmt: skip
-        box = label.get_window_extent(renderer)
+        box = label.get_window_extent(renderer).padded(2.0)
         if any(box.overlaps(other) for other in taken):
             label.remove()
         else:

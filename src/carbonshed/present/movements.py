@@ -59,7 +59,8 @@ def flows_map(result: ResultFolder, words: Words) -> Drawing:
         Line2D([], [], color=FLOW_COLOUR, linewidth=_width(step, largest), label=f"{short(step / unit.factor)} {unit.label}")
         for step in steps
     ]
-    note = words("map.flows_shown", shown=len(placed), total=len(table), share=percent(share, 0))
+    all_shown = len(placed) == len(table) > 0
+    note = words("map.flows_all" if all_shown else "map.flows_shown", shown=len(placed), total=len(table), share=percent(share, 0))
     if table["payer"].isin(INSTITUTIONS).any() or table["recipient"].isin(INSTITUTIONS).any():
         note = f"{note}  |  {words('map.fund_not_drawn')}"
     plate = map_plate(
@@ -176,8 +177,13 @@ def _track(panel: Any, spots: gpd.GeoSeries, colour: str, dash: str) -> None:
     line = {"color": colour, "linestyle": dash, "linewidth": 1.2, "marker": "o", "markersize": 3.5, "zorder": 5}
     panel.plot(x, y, markeredgecolor="white", markeredgewidth=0.5, **line)
     for place in dict.fromkeys((0, len(years) - 1)):
+        beside = 1 if place == 0 else place - 1
+        is_left = len(years) > 1 and x[beside] > x[place]
+        is_below = len(years) > 1 and y[beside] > y[place]
+        style: dict[str, Any] = {"ha": "right" if is_left else "left", "va": "top" if is_below else "bottom", "fontsize": 6.5}
+        aside = (-3 if is_left else 3, -2 if is_below else 2)
         panel.annotate(
-            str(years[place]), (x[place], y[place]), textcoords="offset points", xytext=(4, 3), fontsize=6.5, path_effects=halo(), zorder=6
+            str(years[place]), (x[place], y[place]), textcoords="offset points", xytext=aside, path_effects=halo(), zorder=6, **style
         )
     west, east = panel.get_xlim()
     south, north = panel.get_ylim()

@@ -35,7 +35,7 @@ REVIEW_IN = 0.12
 GAP_IN = 0.10
 LEGEND_ROW_IN = 0.185
 SIDE_LEGEND_IN = 1.62
-MAX_PANEL_IN = 6.6
+MAX_PANEL_IN = 6.4
 FREE_CORNER = 0.12
 """A corner of the map is free for the scale bar where the region covers at most this share of it."""
 
@@ -102,7 +102,8 @@ def map_plate(
     head = PANEL_TITLE_IN * max(1 + each.count("\n") for each in folded) if count > 1 else 0.0
     height = foot + rows * (panel_height + head) + (rows - 1) * GAP_IN + heading.height
     figure = ShownFigure(figsize=(width, height))
-    left = MARGIN_IN + edge if beside else edge / 2 + (width - columns * panel_width - (columns - 1) * GAP_IN) / 2
+    group = panel_width + SIDE_LEGEND_IN if beside else columns * panel_width + (columns - 1) * GAP_IN
+    left = (width - group + edge) / 2
     boxes = [
         (left + place % columns * (panel_width + GAP_IN), foot + (rows - 1 - place // columns) * (panel_height + head + GAP_IN))
         for place in range(count)
@@ -188,19 +189,17 @@ def _size(result: ResultFolder) -> float:
 
 
 def outlines(shapes: Shapes) -> list[Outline]:
-    """Paths of polygons and multipolygons, holes included."""
-    paths = []
-    for shape in shapes:
-        rings = [ring for part in shapely.get_parts(shape) for ring in shapely.get_rings(part)] if shape is not None else []
-        vertices, codes = [np.empty((0, 2))], [np.empty(0, dtype=np.uint8)]
-        for ring in rings:
-            points = shapely.get_coordinates(ring)
-            code = np.full(len(points), Outline.LINETO, dtype=np.uint8)
-            code[0], code[-1] = Outline.MOVETO, Outline.CLOSEPOLY
-            vertices.append(points)
-            codes.append(code)
-        paths.append(Outline(np.concatenate(vertices), np.concatenate(codes)))
-    return paths
+    """Paths of polygons and multipolygons, holes included; an empty path where there is no shape."""
+    parts, of_part = shapely.get_parts(np.asarray(shapes, dtype=object), return_index=True)
+    rings, of_ring = shapely.get_rings(parts, return_index=True)
+    points, of_point = shapely.get_coordinates(rings, return_index=True)
+    codes = np.full(len(points), Outline.LINETO, dtype=np.uint8)
+    first = np.flatnonzero(np.diff(of_point, prepend=-1))
+    codes[first] = Outline.MOVETO
+    codes[first[1:] - 1] = Outline.CLOSEPOLY
+    codes[-1:] = Outline.CLOSEPOLY
+    ends = np.searchsorted(of_part[of_ring[of_point]], np.arange(len(shapes) + 1))
+    return [Outline(points[start:end], codes[start:end]) for start, end in pairwise(ends)]
 
 
 def fill(

@@ -10,8 +10,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
-from carbonshed.present.chart_plates import chart_plate
+from carbonshed.present.chart_plates import Room, chart_plate, panel_columns, usable_inches
+from carbonshed.present.display import NO_BREAK
 from carbonshed.present.folder import ResultFolder
+from carbonshed.present.headings import fold, text_width
 from carbonshed.present.maps import Drawing
 from carbonshed.present.plates import borders, class_handles, fill, furniture, map_plate, patch, region_outline
 from carbonshed.present.style import (
@@ -35,8 +37,10 @@ INDICATORS = (
 )  # fmt: skip
 """Indicators in the order of the figure: autocorrelation, spread, texture, information, concentration, hot spots, drivers."""
 
-LABEL_ROOM = 34
-"""Letters that fit over a small panel, a Chinese character taken as two."""
+CURVE_TITLE_PT = 6.5
+CURVE_TICK_PT = 6.0
+CURVE_ROOM: Room = (0.34, 0.17, 0.06, 0.07)
+"""Room around a small panel, without the lines of its title."""
 
 DENSITY_UNIT = "t CO₂ km⁻² a⁻¹"
 
@@ -83,27 +87,30 @@ def scale_indicators(result: ResultFolder, words: Words) -> Drawing:
         Patch(color=colour, alpha=0.18, label=words("scale.band")),
         *_choice_handles(choice, words),
     ]
+    small: dict[str, Any] = {"per_row": 4, "least_width_in": 0.7}
+    _, width = panel_columns(usable_inches(result), len(names), room=CURVE_ROOM, **small)
+    titles = {name: _title(indicator_name(name, words), width + 2 * CURVE_ROOM[2]) for name in names}
+    above = CURVE_ROOM[3] + 0.11 * max(title.count("\n") + 1 for title in titles.values())
     plate = chart_plate(
         result,
         title=words("figure.scale_indicators"),
         subtitle=words("scale.reading_curves", quantity=words.term(quantity)),
         panel_height_in=0.86,
         count=len(names),
-        per_row=4,
-        least_width_in=1.1,
-        room=(0.34, 0.17, 0.06, 0.29),
+        room=(*CURVE_ROOM[:3], above),
         handles=handles,
         legend_title=words("scale.axis_side"),
+        **small,
     )
     for panel, name in zip(plate.panels, names, strict=True):
         part = data[data["indicator"] == name].dropna(subset=["mean"])
         panel.fill_between(part["scale_km"], part["low"], part["high"], color=colour, alpha=0.18, linewidth=0)
         panel.plot(part["scale_km"], part["mean"], "-o", color=colour, markersize=2.4, linewidth=1.0)
         _mark(panel, choice)
-        panel.set_title(_fold(indicator_name(name, words)), fontsize=6.5, pad=2.5, loc="left")
-        panel.tick_params(labelsize=6, pad=1.5, length=2)
+        panel.set_title(titles[name], fontsize=CURVE_TITLE_PT, pad=2.5, loc="left")
+        panel.tick_params(labelsize=CURVE_TICK_PT, pad=1.5, length=2)
         panel.set_xlim(*_limits(data["scale_km"]))
-        panel.xaxis.set_major_locator(FixedLocator(sides) if len(sides) < 8 else MaxNLocator(5, integer=True))
+        panel.xaxis.set_major_locator(_side_ticks(sides, width))
         panel.yaxis.set_major_locator(MaxNLocator(3))
         panel.yaxis.get_offset_text().set_fontsize(5.5)
         panel.ticklabel_format(axis="y", scilimits=(-3, 6), useMathText=False)
@@ -133,11 +140,23 @@ def _limits(sides: pd.Series) -> tuple[float, float]:
     return low - 0.05 * (high - low), high + 0.05 * (high - low)
 
 
-def _fold(label: str) -> str:
-    """A long label on two lines."""
-    if len(label) + sum(ord(character) > 0x2E80 for character in label) <= LABEL_ROOM or " (" not in label:
-        return label
-    return label.replace(" (", "\n(", 1)
+def _title(label: str, width_in: float) -> str:
+    r"""A label in lines that fit over a small panel; a unit is never broken.
+
+    >>> _title("scale variance (t CO2 km-2)2", 9.0), _title("scale variance (t CO2 km-2)2", 1.0)
+    ('scale variance (t CO2 km-2)2', 'scale variance\n(t CO2 km-2)2')
+    """
+    name, bracket, unit = label.partition(" (")
+    whole = name + bracket + unit.replace(" ", NO_BREAK)
+    return "\n".join(fold(whole, width_in, CURVE_TITLE_PT)).replace(NO_BREAK, " ")
+
+
+def _side_ticks(sides: list[float], width_in: float) -> Any:
+    """Ticks at all sides where their labels fit, else at every other one, else at about five round numbers."""
+    if len(sides) >= 12:
+        return MaxNLocator(5, integer=True)
+    needed = sum(text_width(f"{side:g}", CURVE_TICK_PT) + 0.05 for side in sides)
+    return FixedLocator(sides if needed <= width_in else sides[::2])
 
 
 def _mark(panel: Any, choice: dict[str, Any] | None) -> None:
@@ -186,7 +205,9 @@ def scale_draws(result: ResultFolder, words: Words) -> Drawing:
         if nothing:
             shown[-1].set(facecolor=ZONE_COLOURS["missing"])
         panel.set_xticks(range(len(bars)), labels)
-        panel.tick_params(axis="x", labelsize=6.5, length=0, rotation=0 if len(bars) < 9 else 60)
+        room = panel.get_position().width * plate.figure.get_size_inches()[0] / len(bars)
+        is_tight = max(text_width(label, 6.5) for label in labels) + 0.03 > room
+        panel.tick_params(axis="x", labelsize=6.5, length=0, rotation=60 if is_tight else 0)
         panel.set_title(words.term(str(quantity)), loc="left")
         panel.set_xlabel(words("scale.axis_side"), fontsize=7.5)
         if place == 0:
@@ -223,7 +244,7 @@ def scale_maps(result: ResultFolder, words: Words) -> Drawing:
     plate = map_plate(
         result,
         title=words("figure.scale_maps"),
-        subtitle=f"{words.term(column)}, {DENSITY_UNIT}  |  {year}",
+        subtitle=f"{words.term(column)}  |  {DENSITY_UNIT}  |  {year}",
         panel_titles=[f"{side:g} km" for side in sides],
         handles=handles,
         legend_title=DENSITY_UNIT,

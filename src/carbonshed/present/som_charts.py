@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,9 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from carbonshed.present.chart_plates import chart_plate
-from carbonshed.present.display import round_to, short, unit_text
+from carbonshed.present.display import NO_BREAK, round_to, short, unit_text
 from carbonshed.present.folder import ResultFolder
-from carbonshed.present.headings import text_width
+from carbonshed.present.headings import fold, text_width
 from carbonshed.present.maps import Drawing
 from carbonshed.present.plates import Plate, patch, zone_patch
 from carbonshed.present.style import (
@@ -41,6 +42,7 @@ FLAT = 0.45
 """Sheets flatter than this stand two in a row, others three."""
 
 BAR_PT = 5.5
+TITLE_PT = 7.0
 BAR_IN = 0.075
 """Height of the bar of colours under a plane."""
 
@@ -108,6 +110,7 @@ def som_planes(result: ResultFolder, words: Words) -> Drawing:
     sheet, names = sheet_of(result), feature_columns(result)
     line = Line2D([], [], color=INK, linewidth=1.0, label=words("som.border"))
     plate = _plate(result, sheet, words, "som_planes", words("som.reading_planes"), len(names), [line])
+    room = _pitch(plate)
     for panel, name in zip(plate.panels, names, strict=True):
         values = sheet.table[name].to_numpy(dtype=np.float64)
         both = np.nanmin(values) < 0 < np.nanmax(values)
@@ -117,21 +120,21 @@ def som_planes(result: ResultFolder, words: Words) -> Drawing:
         _bar(panel, classes, values)
         known = terms().get(name)
         unit = f"  {unit_text(known.unit)}" if known is not None and known.unit not in ("-", "1") else ""
-        panel.set_title(_in_lines(f"{words.term(name)}{unit}"), fontsize=7, pad=3, loc="left")
+        panel.set_title(_in_lines(f"{words.term(name)}{unit}", room - 0.05), fontsize=TITLE_PT, pad=3, loc="left")
     return Drawing(plate.figure, sheet.table[["som_node", "som_row", "som_column", *names]])
 
 
-def _in_lines(title: str, *, width: int = 34) -> str:
-    """A title in lines that a plane is wide enough for: at spaces, but the unit stays whole; a Chinese sign counts as two letters."""
+def _in_lines(title: str, width_in: float) -> str:
+    """A title in lines over its plane, folded to a width; the unit after two blanks stays whole."""
     name, _, unit = title.partition("  ")
-    lines = [""]
-    for word in [*name.split(" "), *([f" {unit}"] if unit else [])]:
-        longer = f"{lines[-1]} {word}" if lines[-1] else word
-        if lines[-1] and sum(1 + (ord(sign) > 0x2E80) for sign in longer) > width:
-            lines.append(word.lstrip())
-        else:
-            lines[-1] = longer
-    return "\n".join(lines)
+    return "\n".join(fold(name + (f" {unit.replace(' ', NO_BREAK)}" if unit else ""), width_in, TITLE_PT)).replace(NO_BREAK, " ")
+
+
+def _pitch(plate: Plate) -> float:
+    """Inches from one panel of a row to the next, or of the only one."""
+    lefts = sorted({round(panel.get_position().x0, 6) for panel in plate.panels})
+    step = lefts[1] - lefts[0] if len(lefts) > 1 else plate.panels[0].get_position().width
+    return float(step * plate.figure.get_size_inches()[0])
 
 
 def som_hits(result: ResultFolder, words: Words) -> Drawing:
@@ -222,9 +225,7 @@ def _bar(panel: Any, classes: Classes, values: Floats) -> None:
     if known.size:
         places[0], places[-1] = (float(np.round(value, _digits(known))) for value in (known.min(), known.max()))
     labels = [short(round_to(value)) for value in places]
-    room_in = 0.92 * drawn * figure.get_size_inches()[0] / count
-    step = next((n for n in range(1, count) if n * room_in > max(text_width(label, BAR_PT) for label in labels) + 0.03), count)
-    shown = [*range(0, count - step + 1, step), count]
+    shown = _clear_labels(labels, 0.92 * drawn * figure.get_size_inches()[0])
     bar.set_xticks(shown, [labels[place] for place in shown])
     first, *_, last = bar.get_xticklabels()
     first.set_horizontalalignment("left")
@@ -232,6 +233,25 @@ def _bar(panel: Any, classes: Classes, values: Floats) -> None:
     bar.tick_params(labelsize=BAR_PT, length=1.5, pad=1.0)
     for side in ("left", "bottom", "top", "right"):
         bar.spines[side].set(visible=True, linewidth=0.3, edgecolor=GREY)
+
+
+def _clear_labels(labels: list[str], width_in: float) -> list[int]:
+    """Which labels of a bar are written so that none runs into the next: both ends, and of the joints every one, every other one, ...
+
+    >>> _clear_labels(["0", "1", "2", "3", "4"], 2.0), _clear_labels(["-1,000", "-600", "0", "4,500", "70,000"], 0.9)
+    ([0, 1, 2, 3, 4], [0, 2, 4])
+    """
+    last = len(labels) - 1
+    spans = []
+    for place, label in enumerate(labels):
+        wide, at = text_width(label, BAR_PT), width_in * place / last
+        start = at if place == 0 else at - wide if place == last else at - wide / 2
+        spans.append((start, start + wide))
+    for step in range(1, last):
+        shown = [*range(0, last - step + 1, step), last]
+        if all(spans[one][1] + 0.03 <= spans[other][0] for one, other in pairwise(shown)):
+            return shown
+    return [0, last]
 
 
 def _digits(values: Floats) -> int:

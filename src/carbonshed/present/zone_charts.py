@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
 from carbonshed.present.chart_plates import chart_plate
@@ -82,8 +83,9 @@ def choice_of_k_chart(result: ResultFolder, words: Words) -> Drawing:
         panel_height_in=0.95,
         count=len(names),
         per_row=3,
-        least_width_in=1.4,
+        least_width_in=1.05,
         room=(0.42, 0.26, 0.08, 0.26),
+        handles=_k_handles(names, said, counts, words),
     )
     for panel, name in zip(plate.panels, names, strict=True):
         values = table[name].astype(float).to_numpy()
@@ -103,3 +105,17 @@ def choice_of_k_chart(result: ResultFolder, words: Words) -> Drawing:
         panel.ticklabel_format(axis="y", scilimits=(-3, 6), useMathText=False)
     chosen = pd.DataFrame({f"{name} chooses": np.asarray(counts) == said.get(name, -1) for name in names})
     return Drawing(plate.figure, pd.concat([table[["zones", *names, *(["gap_error"] if "gap" in names else [])]], chosen], axis=1))
+
+
+def _k_handles(names: list[str], said: dict[str, Any], counts: list[int], words: Words) -> list[Any]:
+    """Legend entries of the marks that the panels hold."""
+    handles: list[Any] = []
+    if "used" in said:
+        handles.append(Line2D([], [], color=PALE, linewidth=4, label=words("worth.k_used", k=int(said["used"]))))
+    if any(said.get(name) in counts for name in names):
+        handles.append(Line2D([], [], color=INK, marker="o", markersize=4.5, linewidth=0, label=words("worth.k_best")))
+    if "stability_ari" in names:
+        handles.append(Line2D([], [], color=INK, linewidth=0.7, linestyle="--", label=words("worth.k_target", target=f"{STABLE:g}")))
+    if "gap" in names:
+        handles.append(Line2D([], [], color=OTHER_COLOURS[0], marker="|", markersize=8, linewidth=0, label=words("worth.k_error")))
+    return handles
