@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
@@ -12,6 +13,8 @@ from typer.testing import CliRunner
 import carbonshed
 from carbonshed.interfaces.cli import app
 from carbonshed.interfaces.talk import WORDS
+from carbonshed.present.recorded import said
+from carbonshed.registry import terms
 
 run = CliRunner().invoke
 
@@ -96,3 +99,19 @@ def test_what_was_found_of_the_twin_is_said_in_three_lines():
     assert lines[2].endswith("2 of 2 found.")
     worse = twin_words({**found, "scale_found": False, "trends": {"payment_share": True, "carbon_sink": False}}, "zh").splitlines()
     assert "不在区间内" in worse[1] and worse[2].endswith("2 项中 1 项得到再现 (carbon_sink)。")
+
+
+def test_a_term_in_chinese_is_chinese_throughout_but_for_names_and_formulas():
+    """The rule of sign, the kind and what a source says of itself are worded too: no English sentence is left."""
+    told = run(app, ["terms", "net_carbon_emission", "--lang", "zh"]).stdout
+    assert "正负号      > 0：碳源占优" in told and "类型        广延量（可相加）" in told
+    for term in terms().values():
+        row = said(term, "zh")
+        assert not re.search(r"[a-z]{4}", row.get("正负号", "")) and not re.search(r"[a-z]{4}", row["类型"]), term.name
+        assert "textbook" not in row.get("出处", "") and "project rule" not in row.get("出处", ""), term.name
+
+
+def test_a_reader_that_goes_away_is_no_failure():
+    code = "import sys; from carbonshed.interfaces.cli import main; sys.argv = ['carbonshed', 'terms']; main()"
+    ran = subprocess.run(f'"{sys.executable}" -c "{code}" | head -1', shell=True, capture_output=True, text=True, check=False)
+    assert ran.stdout.startswith("unit_id") and ran.stderr == ""

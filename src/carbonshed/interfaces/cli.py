@@ -10,7 +10,21 @@ from typing import Annotated, Any
 import typer
 
 from carbonshed.interfaces.cancel import cancellable
-from carbonshed.interfaces.talk import Exit, ProgressTalk, beside_truth, exit_codes, give, notices, problem_text, say, twin_words, words
+from carbonshed.interfaces.options import Inputs, Json, Lang, Out, ResultPath, StudyPath
+from carbonshed.interfaces.outputs import agreements, export, figures, report
+from carbonshed.interfaces.talk import (
+    Exit,
+    ProgressTalk,
+    beside_truth,
+    exit_codes,
+    give,
+    notices,
+    padded,
+    problem_text,
+    say,
+    twin_words,
+    words,
+)
 
 app = typer.Typer(
     name="carbonshed",
@@ -19,13 +33,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout; progress as NDJSON on stderr.")]
-Lang = Annotated[str, typer.Option("--lang", help="zh or en.", envvar="CARBONSHED_LANG")]
-StudyPath = Annotated[Path, typer.Argument(help="A study.toml or its folder.")]
-ResultPath = Annotated[Path, typer.Argument(help="A result folder.")]
-Inputs = Annotated[Path | None, typer.Option("--inputs", help="Folder to look for inputs in: by SHA-256 for a result's study.toml.")]
-Out = Annotated[Path | None, typer.Option("--out", help="Result folder; default: results beside study.toml.")]
 
 
 def _print_version(asked: bool) -> None:
@@ -199,84 +206,8 @@ def _run(
         progress.close()
 
 
-@app.command()
-def report(result: ResultPath, *, as_json: Json = False, lang: Lang = "en") -> None:
-    """Draw report.html again from a result folder alone."""
-    with exit_codes(as_json=as_json, lang=lang):
-        from carbonshed.study.lock import one_writer_of
-        from carbonshed.study.reporting import write_report
-
-        with one_writer_of(result):
-            path = write_report(result, lang=lang)
-        give({"ok": True, "report": str(path)} if as_json else words("report", lang, file=path))
-
-
-@app.command()
-def figures(
-    result: ResultPath,
-    *,
-    only: Annotated[str, typer.Option("--only", help="Names with commas, e.g. zones,sankey; empty: all.")] = "",
-    preset: Annotated[str, typer.Option("--preset", help="report, single (90 mm), one_and_half (140), double (190).")] = "report",
-    hatch: Annotated[bool, typer.Option("--hatch", help="Patterns on the zones, for print in black and white.")] = False,
-    review_number: Annotated[str | None, typer.Option("--review-number", help="Of the base map (审图号), printed under maps.")] = None,
-    names: Annotated[bool, typer.Option("--list", help="Name the figures that the result can give; draw none.")] = False,
-    as_json: Json = False,
-    lang: Annotated[str, typer.Option("--lang", help="zh, en or both.")] = "both",
-) -> None:
-    """Draw figures (png, pdf, and their data as csv) from a result folder alone."""
-    with exit_codes(as_json=as_json, lang="zh" if lang == "zh" else "en"):
-        from carbonshed.study.lock import one_writer_of
-        from carbonshed.study.reporting import figure_names, write_figures
-
-        if names:
-            known = figure_names(result)
-            give({"ok": True, "figures": known} if as_json else "\n".join(known))
-            return
-        wanted = [name.strip() for name in only.split(",") if name.strip()]
-        with one_writer_of(result):
-            paths = write_figures(result, lang=lang, only=wanted, preset=preset, hatch=hatch, review_number=review_number)
-        give({"ok": True, "figures": [str(p) for p in paths]} if as_json else "\n".join(str(p) for p in paths))
-
-
-@app.command()
-def export(
-    result: ResultPath,
-    *,
-    formats: Annotated[
-        str, typer.Option("--format", help="Comma-separated: gpkg, xlsx, csv, geojson, geoparquet, cog, qml, script, ro-crate.")
-    ] = "gpkg",
-    out: Annotated[Path | None, typer.Option("--out", help="Folder; default: exports, rasters and styles in the result folder.")] = None,
-    as_json: Json = False,
-    lang: Lang = "en",
-) -> None:
-    """Write tables and maps for other programs."""
-    with exit_codes(as_json=as_json, lang=lang):
-        from carbonshed.study.lock import one_writer_of
-        from carbonshed.study.reporting import write_exports
-
-        is_inside = out is None or out.resolve().is_relative_to(result.resolve())  # elsewhere, the result is only read
-        with one_writer_of(result) if is_inside else nullcontext():
-            paths = write_exports(result, [name.strip() for name in formats.split(",")], out=out)
-        give({"ok": True, "files": [str(p) for p in paths]} if as_json else "\n".join(str(p) for p in paths))
-
-
-@app.command()
-def agreements(
-    result: ResultPath,
-    *,
-    threshold: Annotated[float, typer.Option("--threshold", help="Flows of at least this many yuan a year.")] = 0.0,
-    kind: Annotated[str, typer.Option("--format", help="html (both languages) or docx.")] = "html",
-    as_json: Json = False,
-    lang: Lang = "en",
-) -> None:
-    """Draft a term sheet for each payment flow (Article 17 of the 2024 Regulations): for negotiation, blanks marked."""
-    with exit_codes(as_json=as_json, lang=lang):
-        from carbonshed.study.agreements import write_agreements
-        from carbonshed.study.lock import one_writer_of
-
-        with one_writer_of(result):
-            path = write_agreements(result, lang=lang, format=kind, threshold=threshold)
-        give({"ok": True, "agreements": str(path)} if as_json else words("written", lang, path=path))
+for _command in (report, figures, export, agreements):
+    app.command()(_command)
 
 
 @app.command()
@@ -361,13 +292,18 @@ def terms(
     """Definition, formula, unit, Chinese and English of a quantity; without a name, all of them."""
     with exit_codes(as_json=as_json, lang=lang):
         from carbonshed import registry
+        from carbonshed.present.recorded import said
 
         if name is None:
             rows = registry.terms().values()
-            give({t.name: t.as_dict() for t in rows} if as_json else "\n".join(f"{t.name:26} {t.unit:22} {t.zh}  {t.en}" for t in rows))
+            give(
+                {t.name: t.as_dict() for t in rows}
+                if as_json
+                else "\n".join(f"{t.name:26} {t.unit:22} {padded(t.zh, 30)} {t.en}" for t in rows)
+            )
             return
         found = registry.term(name)
-        give(found.as_dict() if as_json else "\n".join(f"{key:11} {value}" for key, value in found.said(lang).items()))
+        give(found.as_dict() if as_json else "\n".join(f"{padded(key, 11)} {value}" for key, value in said(found, lang).items()))
 
 
 @app.command()
@@ -377,7 +313,7 @@ def doctor(*, as_json: Json = False, lang: Lang = "en") -> None:
         from carbonshed.study.doctor import installation
 
         found = installation()
-        give(found if as_json else "\n".join(f"{key:16} {value}" for key, value in found.items()))
+        give(found if as_json else "\n".join(f"{padded(key, 16)} {value}" for key, value in found.items()))
 
 
 def main() -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import time
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
@@ -104,6 +106,24 @@ def twin_words(found: dict[str, Any], lang: str) -> str:
         ),
     ]
     return "\n".join(lines)
+
+
+def listed(text: str) -> list[str]:
+    """Names of an option that takes several, parted by commas.
+
+    >>> listed("zones, sankey,")
+    ['zones', 'sankey']
+    """
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def padded(text: str, width: int) -> str:
+    """Text with spaces up to that many columns of a terminal, in which a Chinese character takes two.
+
+    >>> padded("unit", 6) + "|", padded("单位", 6) + "|"
+    ('unit  |', '单位  |')
+    """
+    return text + " " * (width - sum(1 + (unicodedata.east_asian_width(sign) in "WF") for sign in text))
 
 
 def say(text: str) -> None:
@@ -229,6 +249,9 @@ def exit_codes(*, as_json: bool, lang: str) -> Iterator[None]:
     except KeyboardInterrupt:
         say(words("cancelled", lang))
         raise SystemExit(Exit.CANCELLED) from None
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on, as after `| head`: no reason to complain
+        raise SystemExit(Exit.OK) from None
     except InputError as error:
         if as_json:
             give({"ok": False, "problems": [problem.as_dict() for problem in error.problems]})

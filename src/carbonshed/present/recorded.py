@@ -9,6 +9,7 @@ from functools import cache
 from importlib import resources
 
 from carbonshed.present.words import Words
+from carbonshed.registry import Term
 
 FILE = "data/recorded_words.toml"
 ALL = {"all payers": "所有支付方", "all recipients": "所有受偿方"}
@@ -39,6 +40,18 @@ def recorded(text: str, words: Words) -> str:
 def all_recorded(texts: Iterable[str], words: Words) -> str:
     """The sentences in the language of `words`, in one line."""
     return ("；" if words.lang == "zh" else "; ").join(recorded(text, words) for text in texts)
+
+
+def said(term: Term, lang: str) -> dict[str, str]:
+    """The fields of a term under their names in that language, its rule of sign, kind and source in that language too.
+
+    >>> from carbonshed.registry import terms
+    >>> said(terms()["carbon_sink"], "zh")["正负号"]
+    '>= 0，吸收'
+    """
+    words = Words(lang)
+    row = term.said(lang)
+    return {key: recorded(value, words) if value in (term.sign, term.kind, term.source) else value for key, value in row.items()}
 
 
 def is_recorded(text: str) -> bool:

@@ -24,7 +24,6 @@ Made by carbonshed {version}; it needs the same or a later version: pip install 
 
 import hashlib
 import sys
-import tempfile
 from pathlib import Path
 
 import carbonshed as cs
@@ -35,18 +34,19 @@ SPEC = {spec}
 # The inputs of the recorded run: file -> SHA-256. Another file gives other numbers.
 INPUTS = {inputs}
 
-# Totals of the recorded run, t CO2 a-1 and yuan a-1.
+# Totals of the recorded run, t CO2 a-1 and yuan a-1, and the checksum of all its tables.
 TOTALS = {totals}
+DIGEST = "{digest}"
 
 
 def main(folder: Path) -> None:
-    """Check the inputs, run every step, compare the totals with the recorded ones, write the tables as CSV."""
+    """Check the inputs, run every step into the folder repeated, compare with the recorded run, write the tables as CSV."""
     for name, recorded in INPUTS.items():
         found = hashlib.sha256((folder / name).read_bytes()).hexdigest()
         if found != recorded:
             print(f"{{name}} is not the file of the recorded run: its numbers will differ", file=sys.stderr)
     study = cs.Study.from_values(SPEC, base=folder)
-    result = study.run(Path(tempfile.mkdtemp()))
+    result = study.run(Path("repeated"))           # a result folder as any other: carbonshed report repeated
 
     accounts = result.accounts                     # carbon source, sink and net emission of each place, t CO2 a-1
     zones = result.zones                           # payment, balanced or recipient
@@ -60,9 +60,14 @@ def main(folder: Path) -> None:
         for quantity, value in recorded.items():
             # carbon and money agree with the recorded run to nine digits
             assert abs(found[quantity] - value) <= 1e-9 * max(1.0, abs(value)), (quantity, value, found[quantity])
+    if result.manifest["digest"] == DIGEST:
+        print("the same tables as those of the recorded run, byte for byte")
+    else:
+        print("the totals are those of the recorded run, some table is not: another input, version or processor (carbonshed compare)")
+    Path("csv").mkdir(exist_ok=True)
     for name in result.tables:
-        result.table(name).drop(columns="geometry", errors="ignore").to_csv(f"{{name}}.csv")
-    print("tables written to", Path.cwd())
+        result.table(name).drop(columns="geometry", errors="ignore").to_csv(Path("csv", f"{{name}}.csv"))
+    print("tables written to", Path("csv").resolve())
 
 
 if __name__ == "__main__":
@@ -92,6 +97,7 @@ def script_text(result: ResultFolder) -> str:
         spec=_python(tomllib.loads(file.read_text(encoding="utf-8-sig"))),
         inputs=_python(inputs),
         totals=_python(manifest.get("totals") or []),
+        digest=manifest.get("digest", ""),
     )
 
 

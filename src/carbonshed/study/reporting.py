@@ -7,7 +7,8 @@ a picture of another result is told apart.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from carbonshed.checks import CarbonshedError
 from carbonshed.present.export import export
 from carbonshed.present.figures import available_figures, save_figures
 from carbonshed.present.folder import ResultFolder
+from carbonshed.present.pdf import print_pdf
 from carbonshed.present.report import render_report
 from carbonshed.study.auditing import identities, summary
 from carbonshed.study.exported import note_exports
@@ -23,6 +25,9 @@ from carbonshed.study.store import Store, file_digest, write_text
 from carbonshed.study.study import Result
 
 logger = logging.getLogger(__name__)
+
+
+CRATE = "ro-crate"
 
 
 def _silent(fraction: float, message: str) -> None:
@@ -44,8 +49,22 @@ def write_report(folder: Path, *, lang: str = "en", progress: Progress = _silent
     """
     _note_audit(Result.open(folder), Store(Path(folder)))
     path = Path(folder) / "report.html"
-    write_text(path, render_report(Path(folder), lang=lang, progress=progress, pictures_from=pictures_from))
-    _note(Store(Path(folder)), [path])
+    page = render_report(Path(folder), lang=lang, progress=progress, pictures_from=pictures_from)
+    with _drawn_anew(Store(Path(folder)), "report.html") as drawn:
+        drawn.append(write_text(path, page))
+    return path
+
+
+def write_report_pdf(folder: Path) -> Path:
+    """Print the ``report.html`` of a result folder to ``report.pdf``, in the language it opens in.
+
+    Raises
+    ------
+    InputError
+        If no Chromium or Chrome is installed; the message says how to print by hand.
+    """
+    path = print_pdf(Path(folder) / "report.html", Path(folder) / "report.pdf")
+    note_exports(Path(folder), [path])
     return path
 
 
@@ -57,9 +76,9 @@ def figure_names(folder: Path) -> list[str]:
 def write_figures(folder: Path, *, lang: str = "both", progress: Progress = _silent, **options: Any) -> list[Path]:
     """Write figures as PNG and PDF, with their data as CSV, into ``figures/``; `options` are those of `present.figures.save_figures`."""
     Result.open(folder)
-    paths = save_figures(Path(folder), lang, progress=progress, **options)
-    _note(Store(Path(folder)), paths)
-    return paths
+    with _drawn_anew(Store(Path(folder)), "figures/") as drawn:
+        drawn += save_figures(Path(folder), lang, progress=progress, **options)
+    return drawn
 
 
 def write_outputs(folder: Path, *, lang: str = "en", progress: Progress = _silent) -> Path:
@@ -89,11 +108,15 @@ def write_outputs(folder: Path, *, lang: str = "en", progress: Progress = _silen
 
 
 def write_exports(folder: Path, formats: Sequence[str], *, out: Path | None = None) -> list[Path]:
-    """Write a result in formats that other programs read, and list the files in its manifest; options as in `present.export.export`."""
+    """Write a result in formats that other programs read, and list the files in its manifest; options as in `present.export.export`.
+
+    The RO-Crate is written last, since it holds the checksums of the others and of the manifest that lists them.
+    """
     Store(Path(folder)).result_manifest()
-    paths = export(folder, formats, out)
+    first = [name for name in formats if name != CRATE]
+    paths = export(folder, first, out) if first else []
     note_exports(Path(folder), paths)
-    return paths
+    return [*paths, *(export(folder, [CRATE], out) if CRATE in formats else [])]
 
 
 def is_drawn(store: Store, lang: str) -> bool:
@@ -121,6 +144,25 @@ def _note_audit(result: Result, store: Store) -> None:
         lost = told["identities"] - told["held"]
         logger.warning("%d of %d identities of the result do not hold: see `carbonshed audit`.", lost, told["identities"])
     store.write_manifest({**manifest, "audit": told})
+
+
+@contextmanager
+def _drawn_anew(store: Store, beginning: str) -> Iterator[list[Path]]:
+    """Within the block files whose names begin so are drawn and entered in the list that it gives.
+
+    They are out of the manifest until all are whole: who is stopped in the middle leaves none listed with other bytes, and the next run
+    draws them again. Afterwards those that were not drawn anew are listed as before.
+    """
+    outputs = store.read_manifest().get("outputs", {})
+    before = {name: written for name, written in outputs.get("files", {}).items() if name.startswith(beginning)}
+    if before:
+        rest = {name: written for name, written in outputs["files"].items() if name not in before}
+        unfinished = {key: value for key, value in outputs.items() if key != "lang"}
+        store.write_manifest({**store.read_manifest(), "outputs": {**unfinished, "files": rest}})
+    drawn: list[Path] = []
+    yield drawn
+    same = [store.folder / name for name, written in before.items() if store.agrees({name: written})]
+    _note(store, [*same, *drawn], **{key: outputs[key] for key in ("lang",) if key in outputs})
 
 
 def _forget(store: Store) -> dict[str, str]:
