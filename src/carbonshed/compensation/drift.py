@@ -12,7 +12,7 @@ from pyproj import Geod
 
 from carbonshed.checks import check_columns, refuse
 from carbonshed.compensation.panel import numbers
-from carbonshed.spatial.centre import CHI_SQUARED_95, bootstrap_centre
+from carbonshed.spatial.centre import CHI_SQUARED_95, bootstrap_centre, resampled_times
 
 Floats = NDArray[np.float64]
 
@@ -126,8 +126,7 @@ def _paired(frame: gpd.GeoDataFrame, weight: str, first: int, last: int, draws: 
     weights = np.array([table[known] for table in tables])
     points = parts[0].loc[both].geometry.centroid[known]
     places = np.column_stack([points.x, points.y])
-    generator, n = np.random.default_rng(seed), len(places)
-    times = np.array([np.bincount(generator.integers(0, n, size=n), minlength=n) for _ in range(draws)], dtype=np.float64)
+    times = resampled_times(len(places), draws=draws, seed=seed)
     drawn = [_centres(times, table, places) for table in weights]
     usable = np.isfinite(drawn[0] + drawn[1]).all(axis=1)
     if usable.sum() < 3:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,10 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 SOLVERS = ("lp", "entropic")
+FLOW_KINDS = MappingProxyType(
+    {"year": "Int64", "payer": "str", "recipient": "str", "compensation_flow": "float64", "distance_km": "float64"}
+)
+PRICE_KINDS = MappingProxyType({"year": "Int64", "unit_id": "str", "side": "str", "dual_price": "float64"})
 FEN_PER_YUAN = 100
 MOST_FEN = 2**53
 """Whole numbers above this are not all floating-point numbers: sums in fen would not be exact. It is 90 million million yuan."""
@@ -92,14 +97,45 @@ def compensation_flow(
     >>> compensation_flow(toy, cost=matrix)[["payer", "recipient", "compensation_flow"]].to_numpy().tolist()
     [['a', 'c', 5.0], ['b', 'd', 3.0]]
     """
+    return solve_flows(compensation, cost=cost, solver=solver, basin_discount=basin_discount, shortfall=shortfall, epsilon=epsilon).flows
+
+
+@dataclass(frozen=True)
+class SolvedFlows:
+    """Flows as `compensation_flow` gives them, and the dual prices of `flow_prices` that the same solution proves (none if entropic)."""
+
+    flows: pd.DataFrame
+    prices: pd.DataFrame | None
+
+
+def solve_flows(
+    compensation: pd.DataFrame,
+    *,
+    cost: str | pd.DataFrame = "distance",
+    solver: str = "lp",
+    basin_discount: float = 0.5,
+    shortfall: str = "proportional",
+    epsilon: float = 0.05,
+) -> SolvedFlows:
+    """Flows and dual prices of each year from one solution; parameters and errors as `compensation_flow`.
+
+    Examples
+    --------
+    >>> toy = pd.DataFrame({"payable": [6.0, 4.0, 0, 0], "receivable": [0, 0, 5.0, 3.0]}, index=["a", "b", "c", "d"])
+    >>> matrix = pd.DataFrame([[1, 4], [2, 3]], index=["a", "b"], columns=["c", "d"])
+    >>> solved = solve_flows(toy, cost=matrix)
+    >>> solved.flows["compensation_flow"].tolist(), solved.prices["dual_price"].tolist()
+    ([5.0, 3.0], [0.0, 0.0, 1.0, 3.0])
+    """
     choose(solver, SOLVERS, where="flow_solver")
     if not (np.isfinite(epsilon) and epsilon > 0):
         raise refuse("epsilon", expected="a number > 0", got=repr(epsilon), where="epsilon", fix="The default is 0.05.")
-    tables = []
+    tables, prices = [], []
     for problem in _problems(compensation, cost, basin_discount):
         if solver == "lp":
             plan = _cheapest(problem)
             rows, columns, fen = plan.rows, plan.columns, plan.amounts
+            prices.append(_price_rows(problem, plan))
         else:
             whole = _spread(problem, shortfall, epsilon)
             rows, columns = np.nonzero(whole)
@@ -115,10 +151,25 @@ def compensation_flow(
                 }
             )
         )
-    if not tables:
-        kinds = {"year": "Int64", "payer": "str", "recipient": "str", "compensation_flow": "float64", "distance_km": "float64"}
-        return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in kinds.items()})
-    return pd.concat(tables, ignore_index=True)
+    flows = pd.concat(tables, ignore_index=True) if tables else _nothing(FLOW_KINDS)
+    if solver != "lp":
+        return SolvedFlows(flows, None)
+    return SolvedFlows(flows, pd.concat(prices, ignore_index=True) if prices else _nothing(PRICE_KINDS))
+
+
+def _nothing(kinds: Mapping[str, str]) -> pd.DataFrame:
+    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in kinds.items()})
+
+
+def _price_rows(problem: _Problem, plan: TransportPlan) -> pd.DataFrame:
+    payers, recipients = list(problem.payers), list(problem.recipients)
+    columns = {
+        "year": pd.array([problem.year] * (len(payers) + len(recipients)), dtype="Int64"),
+        "unit_id": [*payers, *recipients],
+        "side": ["payer"] * len(payers) + ["recipient"] * len(recipients),
+        "dual_price": np.concatenate([plan.row_prices, plan.column_prices]),
+    }
+    return pd.DataFrame(columns)
 
 
 def _problems(compensation: pd.DataFrame, cost: str | pd.DataFrame, basin_discount: float) -> Iterator[_Problem]:
@@ -205,15 +256,9 @@ def flow_prices(compensation: pd.DataFrame, *, cost: str | pd.DataFrame = "dista
     >>> flow_prices(toy, cost=matrix)["dual_price"].tolist()
     [0.0, 0.0, 1.0, 3.0]
     """
-    columns = ["year", "unit_id", "side", "dual_price"]
-    rows: list[tuple[int | None, str, str, float]] = []
-    for problem in _problems(compensation, cost, basin_discount):
-        plan = _cheapest(problem)
-        rows += [(problem.year, each, "payer", float(price)) for each, price in zip(problem.payers, plan.row_prices, strict=True)]
-        rows += [
-            (problem.year, each, "recipient", float(price)) for each, price in zip(problem.recipients, plan.column_prices, strict=True)
-        ]
-    return pd.DataFrame(rows, columns=columns).astype({"year": "Int64"})
+    prices = solve_flows(compensation, cost=cost, basin_discount=basin_discount).prices
+    assert prices is not None  # the linear programme has them
+    return prices
 
 
 def flow_summary(flows: pd.DataFrame, compensation: pd.DataFrame) -> pd.DataFrame:

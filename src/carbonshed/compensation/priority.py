@@ -284,21 +284,35 @@ def priority_stability(ranked: pd.DataFrame, *, n: int = 5) -> pd.DataFrame:
     [1.0, -1.0]
     """
     check_columns(ranked.columns, ["year", "side", "priority", "priority_rank"], where="ranked")
-    years = {int(year): ranked[ranked["year"] == year] for year in np.unique(ranked["year"])}
+    side_of, priority, rank = _by_year_and_county(ranked)
     table = []
-    for (a, first), (b, second) in combinations(years.items(), 2):
-        known = first["side"].dropna().index.intersection(second["side"].dropna().index)
-        changed = float((first.loc[known, "side"] != second.loc[known, "side"]).mean()) if len(known) else np.nan
+    for (a, year), (b, other) in combinations(enumerate(np.unique(ranked["year"]).tolist()), 2):
+        known = (side_of[a] != "") & (side_of[b] != "")
+        changed = float((side_of[a] != side_of[b])[known].mean()) if known.any() else np.nan
         for side in SIDES:
-            tops = [set(part.index[(part["side"] == side) & (part["priority_rank"] <= n).fillna(False)]) for part in (first, second)]
-            both = tops[0] | tops[1]
-            table.append((side, a, b, len(tops[0] & tops[1]) / len(both) if both else np.nan, _tau(first, second, side), changed))
+            on_side = [side_of[each] == side for each in (a, b)]
+            tops = [acts & (rank[each] <= n) for acts, each in zip(on_side, (a, b), strict=True)]
+            either = int((tops[0] | tops[1]).sum())
+            ordered = on_side[0] & on_side[1] & ~np.isnan(priority[a]) & ~np.isnan(priority[b])
+            tau = _tau(priority[a][ordered], priority[b][ordered])
+            table.append((side, year, other, int((tops[0] & tops[1]).sum()) / either if either else np.nan, tau, changed))
     return pd.DataFrame(table, columns=["side", "year", "other_year", "jaccard", "kendall_tau", "changed_side"])
 
 
-def _tau(first: pd.DataFrame, second: pd.DataFrame, side: str) -> float:
-    a, b = (part.loc[(part["side"] == side) & part["priority"].notna(), "priority"] for part in (first, second))
-    shared = a.index.intersection(b.index)
-    if len(shared) < 2:
-        return float("nan")
-    return float(kendalltau(a.loc[shared], b.loc[shared], variant="b").statistic)
+def _by_year_and_county(ranked: pd.DataFrame) -> tuple[NDArray[np.object_], Floats, Floats]:
+    """Side (empty: none), priority and rank (NaN: none), each of shape (years, counties)."""
+    years, row = np.unique(ranked["year"].to_numpy(), return_inverse=True)
+    column, ids = pd.factorize(ranked.index)
+    side = np.full((years.size, len(ids)), "", dtype=object)
+    given = ranked["side"].to_numpy(dtype=object)
+    side[row, column] = np.where(ranked["side"].isna().to_numpy(), "", given)
+    numbers_of = []
+    for name in ("priority", "priority_rank"):
+        table = np.full(side.shape, np.nan)
+        table[row, column] = ranked[name].to_numpy(dtype=np.float64, na_value=np.nan)
+        numbers_of.append(table)
+    return side, numbers_of[0], numbers_of[1]
+
+
+def _tau(first: Floats, second: Floats) -> float:
+    return float(kendalltau(first, second, variant="b").statistic) if first.size > 1 else float("nan")

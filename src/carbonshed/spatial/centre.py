@@ -5,6 +5,7 @@ Centres are computed in an equal-area CRS and projected back; shifts are geodesi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -18,7 +19,7 @@ from carbonshed.checks import check_columns, choose, examples, refuse, warn
 from carbonshed.spatial.crs import as_crs, equal_area_crs, require_equal_area
 from carbonshed.spatial.ellipse import CONVENTIONS, Ellipse, ellipse_of_covariance, ellipses_overlap, standard_deviational_ellipse
 
-__all__ = ["Ellipse", "bootstrap_centre", "centre_of_gravity", "standard_deviational_ellipse"]
+__all__ = ["Ellipse", "bootstrap_centre", "centre_of_gravity", "resampled_times", "standard_deviational_ellipse"]
 
 Floats = NDArray[np.float64]
 
@@ -36,7 +37,7 @@ CHI_SQUARED_95 = -2 * np.log(0.05)
 
 
 def centre_of_gravity(
-    frame: gpd.GeoDataFrame, *, weight: str, crs: object = None, point: str = "centroid", convention: str = "sqrt2"
+    frame: gpd.GeoDataFrame, *, weight: str | Sequence[str], crs: object = None, point: str = "centroid", convention: str = "sqrt2"
 ) -> pd.DataFrame:
     """Centre of gravity of an amount in each year, how far and where to it moved, and its standard deviational ellipse.
 
@@ -47,8 +48,9 @@ def centre_of_gravity(
     ----------
     frame : GeoDataFrame
         Index unit_id; the weight's columns; `year`, or one year without it. The units are the same in all years.
-    weight : str
-        A column of amounts >= 0 (``payable``, ``receivable``, ...), or ``source``, ``sink``, ``absolute`` (payable + receivable).
+    weight : str or sequence of str
+        A column of amounts >= 0 (``payable``, ``receivable``, ...), or ``source``, ``sink``, ``absolute`` (payable + receivable);
+        of several, the rows of one stand below those of the other.
         ``signed`` weighs by net_compensation (or net_carbon_emission), with a warning: it is unstable near a sum of 0 and can
         leave the region; no ellipse is given.
     crs : optional
@@ -60,7 +62,7 @@ def centre_of_gravity(
 
     Returns
     -------
-    DataFrame, one row a year
+    DataFrame, one row a weight and year
         year (<NA> without a column year), quantity, lon, lat [degrees, WGS84], shift_km, bearing_deg, speed_km_per_year,
         ellipse_major_km, ellipse_minor_km, ellipse_angle_deg, x, y [m, in the CRS], true_north_deg, n_units, ellipse_convention.
         Bearing and angle run clockwise from the north of the CRS (its y axis), as drawn on its map; true_north_deg is where true
@@ -88,8 +90,15 @@ def centre_of_gravity(
     [[2.4, 1.2]]
     """
     choose(convention, CONVENTIONS, where="convention")
-    panel = _panel(frame, weight, crs, point)
-    place, rows = _Place(panel.crs), []
+    target = _target_crs(frame, crs)
+    place = _Place(target)
+    weights = [weight] if isinstance(weight, str) else list(weight)
+    tables = [_centres(_panel(frame, each, target, point), place, convention) for each in weights]
+    return pd.concat(tables, ignore_index=True) if len(tables) > 1 else tables[0]
+
+
+def _centres(panel: _Panel, place: _Place, convention: str) -> pd.DataFrame:
+    rows = []
     for amounts in panel.amounts:
         x, y = _centre(panel.x, panel.y, amounts)
         ellipse = Ellipse(x, y, np.nan, np.nan, np.nan, convention)
@@ -145,13 +154,10 @@ def bootstrap_centre(
     """
     if draws < 2:
         raise refuse("too_few_draws", expected="at least 2 draws", got=str(draws), where="bootstrap_centre", fix="The default is 999.")
-    panel = _panel(frame, weight, crs, point)
-    place, generator, n = _Place(panel.crs), np.random.default_rng(seed), panel.x.size
-    sums = np.empty((draws, panel.amounts.shape[0], 3))
+    panel = _panel(frame, weight, _target_crs(frame, crs), point)
+    place = _Place(panel.crs)
     moments = np.stack([panel.amounts, panel.amounts * panel.x, panel.amounts * panel.y], axis=2)
-    for draw in range(draws):
-        times = np.bincount(generator.integers(0, n, size=n), minlength=n)
-        sums[draw] = np.einsum("i,yik->yk", times, moments)
+    sums = np.einsum("di,yik->dyk", resampled_times(panel.x.size, draws=draws, seed=seed), moments)
     ellipses = []
     for year, amounts in enumerate(panel.amounts):
         x, y = _centre(panel.x, panel.y, amounts)
@@ -167,6 +173,19 @@ def bootstrap_centre(
     return result.assign(overlaps_previous=pd.array(previous, dtype="boolean"), overlaps_first=pd.array(first, dtype="boolean"))
 
 
+def resampled_times(n: int, *, draws: int, seed: int) -> Floats:
+    """How often each of n cases is drawn in each resampling of n cases with replacement, shape (draws, n).
+
+    Examples
+    --------
+    >>> resampled_times(4, draws=3, seed=0).sum(axis=1).tolist()
+    [4.0, 4.0, 4.0]
+    """
+    drawn = np.random.default_rng(seed).integers(0, n, size=(draws, n))
+    drawn += n * np.arange(draws)[:, None]
+    return np.bincount(drawn.ravel(), minlength=draws * n).reshape(draws, n).astype(np.float64)
+
+
 @dataclass(frozen=True)
 class _Panel:
     """Points of the units, in the order of sorted ids, and their amounts [year, unit]."""
@@ -179,9 +198,8 @@ class _Panel:
     crs: CRS
 
 
-def _panel(frame: gpd.GeoDataFrame, weight: str, crs: object, point: str) -> _Panel:
+def _panel(frame: gpd.GeoDataFrame, weight: str, target: CRS, point: str) -> _Panel:
     choose(point, POINTS, where="point")
-    target = _target_crs(frame, crs)
     quantity, amounts = _amounts(frame, weight)
     given = frame["year"].to_numpy(dtype=np.int64) if "year" in frame else np.zeros(len(frame), dtype=np.int64)
     years, year = np.unique(given, return_inverse=True)

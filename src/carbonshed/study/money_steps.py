@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import geopandas as gpd
 import numpy as np
@@ -20,18 +20,20 @@ from carbonshed.compensation.direction import compensation_direction, direction_
 from carbonshed.compensation.districts import apply_district_mode
 from carbonshed.compensation.fairness import compare_shortfall_rules, fairness
 from carbonshed.compensation.feasibility import cap_gap, feasibility_problems
-from carbonshed.compensation.flows import compensation_flow, flow_prices, flow_summary
+from carbonshed.compensation.flow_cost import places
+from carbonshed.compensation.flows import flow_summary, solve_flows
 from carbonshed.compensation.form_properties import form_properties
-from carbonshed.compensation.panel import counties_of, with_columns
+from carbonshed.compensation.panel import INSTITUTIONS, counties_of, rows_by_year, with_columns
 from carbonshed.compensation.presets import PRESETS
 from carbonshed.compensation.price import Price
 from carbonshed.compensation.priority import balance, balance_summary, compensation_priority, priority_stability
 from carbonshed.compensation.responsibility import compare_responsibility, responsible_account
 from carbonshed.compensation.revise import FORMS, revise_account
 from carbonshed.readers.cost_matrix import cost_matrix
-from carbonshed.study.frames import by_year
 from carbonshed.study.pipeline import Context, StepOutput
 from carbonshed.study.settings import compensation_settings, preset_settings, price_path
+
+Made = TypeVar("Made")
 
 MONEY_COLUMNS = ("gdp_yuan", "population", "fiscal_revenue_yuan", "engel_coefficient")
 """What amounts and their direction are made from, beside deficits."""
@@ -62,6 +64,17 @@ def compensated_counties(context: Context) -> gpd.GeoDataFrame:
 
     made_from = [sorted(spec.leave_out), mode, spec.responsibility, spec.beta]
     return context.shared("compensated counties", make, needs=("accounts",), of=made_from)
+
+
+def once_per_county(context: Context, name: str, money: gpd.GeoDataFrame, make: Callable[[gpd.GeoDataFrame], Made]) -> Made:
+    """What hangs on the shapes of the counties that take part, of one row a county: made once for scenarios that do not change them."""
+    mode = compensation_settings(context.spec)["district_mode"]
+    made_from = [context.shapes_from, mode, sorted(context.spec.compensation.leave_out)]
+    return context.shared(name, lambda: make(_one_row_each(money)), needs=(), of=made_from)
+
+
+def _one_row_each(money: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    return money[~money.index.duplicated() & ~money.index.isin(INSTITUTIONS)]
 
 
 def compensation_step(context: Context) -> StepOutput:
@@ -248,8 +261,9 @@ def _direction(ranked: pd.DataFrame) -> pd.DataFrame:
 
 def _money_totals(output: StepOutput, table: pd.DataFrame, closure: str) -> None:
     """Both sums before and after, and the check that money closes where a closure was asked for."""
-    for year, rows in by_year(table):
-        sums = {c: float(np.nansum(rows[c].astype(float))) for c in ("payable_before", "receivable_before", "payable", "receivable")}
+    sides = {c: table[c].to_numpy(dtype=np.float64) for c in ("payable_before", "receivable_before", "payable", "receivable")}
+    for year, rows in rows_by_year(table):
+        sums = {c: float(np.nansum(values[rows])) for c, values in sides.items()}
         remainder = sums["payable_before"] - sums["receivable_before"]
         output.totals.append({"year": year, **sums, "unbalanced_amount": remainder})
         if closure != "none":
@@ -260,10 +274,24 @@ def _money_totals(output: StepOutput, table: pd.DataFrame, closure: str) -> None
             output.checks.append({**check, "relative_error": error})
 
 
+def _placed(context: Context, money: gpd.GeoDataFrame) -> pd.DataFrame:
+    """The amounts with the longitude and latitude of their counties for shapes."""
+
+    def make(counties: gpd.GeoDataFrame) -> pd.DataFrame:
+        lon, lat = places(counties)
+        return pd.DataFrame({"lon": lon, "lat": lat}, index=counties.index)
+
+    placed = once_per_county(context, "places of counties", money, make).reindex(money.index)
+    columns = [column for column in ("year", "payable", "receivable", "basin") if column in money]
+    return with_columns(pd.DataFrame(money[columns]), {name: placed[name].to_numpy() for name in placed})
+
+
 def flows_step(context: Context) -> StepOutput:
     """Who pays whom: least-cost transport between payers and recipients, exact to the fen; none where there are too many pairs."""
     money = context.tables["compensation"]
-    pairs = max((int((rows["payable"] > 0).sum()) * int((rows["receivable"] > 0).sum()) for _, rows in by_year(money)), default=0)
+    payable, receivable = (money[side].to_numpy(dtype=np.float64) for side in ("payable", "receivable"))
+    years = rows_by_year(money)
+    pairs = max((int((payable[rows] > 0).sum()) * int((receivable[rows] > 0).sum()) for _, rows in years), default=0)
     if pairs > MOST_PAIRS:
         warn(
             f"No flows: {pairs} pairs of a payer and a recipient in a year, more than {MOST_PAIRS}. All amounts stand in the table "
@@ -273,13 +301,15 @@ def flows_step(context: Context) -> StepOutput:
     matrix = context.input_files.paths.get("flow_cost")
     cost = cost_matrix(matrix[0]) if matrix else context.spec.compensation.flow_cost
     with in_file(matrix[0].name) if matrix else nullcontext():
-        flows = compensation_flow(money, cost=cost, solver=context.spec.compensation.flow_solver)
+        solved = solve_flows(_placed(context, money), cost=cost, solver=context.spec.compensation.flow_solver)
+    flows = solved.flows
     output = StepOutput(tables={"flows": flows, "flow_summary": flow_summary(flows, money)})
-    if context.spec.compensation.flow_solver == "lp":
-        output.tables["flow_prices"] = flow_prices(money, cost=cost)
-    for year, rows in by_year(money):
-        moved = float(flows.loc[flows["year"] == year, "compensation_flow"].sum())
-        due = min(float(np.nansum(rows["payable"])), float(np.nansum(rows["receivable"])))
+    if solved.prices is not None:
+        output.tables["flow_prices"] = solved.prices
+    year_of, flow = flows["year"].to_numpy(dtype=np.int64), flows["compensation_flow"].to_numpy()
+    for year, rows in years:
+        moved = float(flow[year_of == year].sum())
+        due = min(float(np.nansum(payable[rows])), float(np.nansum(receivable[rows])))
         error = abs(moved - due) / due if due else 0.0
         what = "flows = the smaller of payable and receivable [yuan a-1]"
         output.checks.append({"what": what, "year": year, "before": due, "after": moved, "relative_error": error})

@@ -11,6 +11,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from carbonshed.checks import DataWarning, check_conserved, warn
@@ -25,6 +26,7 @@ from carbonshed.spatial.statistics import getis_ord, local_moran
 from carbonshed.study.allocation_comparison import compared_accounts, zone_changes, zones_side_by_side
 from carbonshed.study.config import Spec
 from carbonshed.study.frames import by_year
+from carbonshed.study.money_steps import once_per_county
 from carbonshed.study.pipeline import Context, Progress, StepOutput
 from carbonshed.study.policy_inputs import lines_of_zones
 from carbonshed.zoning.classify import fit_zones
@@ -164,11 +166,9 @@ def statistics_step(context: Context) -> StepOutput:
     parts = list(context.shared("local statistics of carbon", lambda: _local_carbon(context), needs=needs, of=made_from))
     money = context.tables.get("compensation")
     if money is not None:
-        counties = context.tables["accounts_county"]
-        first = counties[counties["year"] == counties["year"].iloc[0]]
-        neighbours = context.shared("neighbours of counties", lambda: polygon_neighbours(first), needs=("accounts",))
-        for year, rows in by_year(money):
-            parts += _local_money(rows, year, first, neighbours, spec.study.seed)
+        ids, links = once_per_county(context, "links of paying counties", money, lambda counties: _links_among(context, counties))
+        for year, rows in by_year(money[["year", "payable_before", "receivable_before"]]):
+            parts += _local_money(rows, year, ids, links, spec.study.seed)
     return StepOutput(tables={"spatial_statistics": pd.concat(parts)})
 
 
@@ -185,8 +185,7 @@ def _local_carbon(context: Context) -> list[pd.DataFrame]:
             parts += [_local(rows, rows[q] / rows["area_km2"], q, year, neighbours, spec.study.seed) for q in CARBON]
     if "accounts_county" in context.tables:
         counties = context.tables["accounts_county"]
-        first = counties[counties["year"] == counties["year"].iloc[0]]
-        neighbours = polygon_neighbours(first)
+        first, neighbours = _county_links(context)
         for position, (year, rows) in enumerate(by_year(counties)):
             context.progress(0.3 + 0.7 * position / counties["year"].nunique(), f"counties {year}")
             rows = rows.loc[first.index]
@@ -194,16 +193,27 @@ def _local_carbon(context: Context) -> list[pd.DataFrame]:
     return parts
 
 
-def _local_money(money: gpd.GeoDataFrame, year: int, counties: gpd.GeoDataFrame, links: csr_array, seed: int) -> list[pd.DataFrame]:
-    """Local statistics of the signed and the absolute amounts (before closure), among the counties that have one.
+def _county_links(context: Context) -> tuple[gpd.GeoDataFrame, csr_array]:
+    """The counties, one row each, and which of them touch."""
+    counties = context.tables["accounts_county"]
+    first = counties[counties["year"] == counties["year"].iloc[0]]
+    return first, context.shared("neighbours of counties", lambda: polygon_neighbours(first), needs=(), of=context.shapes_from)
 
-    `links` are those of `counties`; they hold for the amounts unless other shapes take part (merged districts).
-    """
-    rows = money[money.geometry.notna() & money["payable_before"].notna()]
+
+def _links_among(context: Context, taking_part: gpd.GeoDataFrame) -> tuple[pd.Index, csr_array]:
+    """Ids and links of the counties that take part: those of the accounts unless other shapes do (merged districts)."""
+    counties, links = _county_links(context)
+    place = counties.index.get_indexer(taking_part.index)
+    same = bool((place >= 0).all()) and np.array_equal(_outline(taking_part), _outline(counties.iloc[place]))
+    return taking_part.index, csr_array(links[place][:, place]) if same else polygon_neighbours(taking_part)
+
+
+def _local_money(money: pd.DataFrame, year: int, ids: pd.Index, links: csr_array, seed: int) -> list[pd.DataFrame]:
+    """Local statistics of the signed and the absolute amounts (before closure), among the counties that have one, of `ids` and `links`."""
+    rows = money[money["payable_before"].notna().to_numpy() & money.index.isin(ids)]
     amount = rows["receivable_before"] - rows["payable_before"]
-    place = counties.index.get_indexer(rows.index)
-    same = bool((place >= 0).all()) and np.array_equal(_outline(rows), _outline(counties.iloc[place]))
-    neighbours = csr_array(links[place][:, place]) if same else polygon_neighbours(rows)
+    place = ids.get_indexer(rows.index)
+    neighbours = csr_array(links[place][:, place])
     signed = _local(rows, amount, "net_compensation", year, neighbours, seed)
     return [signed, _local(rows, amount.abs(), "absolute_compensation", year, neighbours, seed)]
 
@@ -218,14 +228,19 @@ def _local(rows: pd.DataFrame, values: pd.Series, quantity: str, year: int, neig
     values = pd.Series(settled(values.to_numpy(dtype=np.float64)), index=values.index)
     moran = local_moran(values, row_standardise(neighbours), seed=seed)
     hot = getis_ord(values, neighbours, star=True, seed=seed)
-    table = moran.join(hot[["gi_star_z", "gi_star_p", "gi_star_class", "gi_star_class_fdr"]])
-    spread = values.std(ddof=0) if values.max() > values.min() else float("nan")
-    table["standard_value"] = (values - values.mean()) / spread
-    table["spatial_lag"] = table["local_moran_i"] / table["standard_value"].where(table["standard_value"] != 0)
-    table.insert(0, "year", year)
-    table.insert(1, "quantity", quantity)
-    table.index.name = "unit_id"
-    return table
+    columns: dict[str, Any] = {"year": year, "quantity": quantity, **{str(name): moran[name].array for name in moran}}
+    columns |= {name: hot[name].array for name in ("gi_star_z", "gi_star_p", "gi_star_class", "gi_star_class_fdr")}
+    standard = _standard_values(values.to_numpy())
+    lag = moran["local_moran_i"].to_numpy() / np.where(standard != 0, standard, np.nan)
+    return pd.DataFrame(columns | {"standard_value": standard, "spatial_lag": lag}, index=values.index.rename("unit_id"))
+
+
+def _standard_values(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``(z - mean) / s`` over the known values; NaN throughout where they do not differ."""
+    known = values[~np.isnan(values)]
+    if known.size == 0 or known.max() == known.min():
+        return np.full(values.size, np.nan)
+    return (values - known.mean()) / known.std()
 
 
 def centre_step(context: Context) -> StepOutput:
@@ -236,14 +251,16 @@ def centre_step(context: Context) -> StepOutput:
         carbon = at_scale(context.tables["accounts_grid"], context.spec.grid.base_km)
 
     def of_carbon() -> list[pd.DataFrame]:
-        return [centre_of_gravity(carbon, weight=quantity) for quantity in ("carbon_source", "carbon_sink")]
+        return [centre_of_gravity(carbon, weight=("carbon_source", "carbon_sink"))]
 
     tables += context.shared("centres of carbon", of_carbon, needs=("accounts",), of=context.spec.grid.base_km)
     money = context.tables.get("compensation")
     if money is not None:
         known = money[money.geometry.notna() & money["payable_before"].notna()]
-        frame = known.assign(payable=known["payable_before"], receivable=known["receivable_before"])
-        tables += [centre_of_gravity(frame, weight=quantity) for quantity in ("payable", "receivable")]
+        amounts = {"payable": known["payable_before"], "receivable": known["receivable_before"]}
+        points = once_per_county(context, "centroids of counties", money, lambda counties: counties.geometry.centroid)
+        frame = gpd.GeoDataFrame({"year": known["year"], **amounts}, geometry=points.reindex(known.index).array)
+        tables.append(centre_of_gravity(frame, weight=tuple(amounts)))
     output = StepOutput(tables={"centre_of_gravity": pd.concat(tables, ignore_index=True)})
     if money is not None and len(context.spec.study.years) > 1:
         shared = frame.groupby(level=0)["year"].transform("size") == frame["year"].nunique()  # the same counties in each year

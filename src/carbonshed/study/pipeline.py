@@ -122,6 +122,13 @@ class Context:
             warnings.warn(text, DataWarning, stacklevel=2)
         return made
 
+    @cached_property
+    def shapes_from(self) -> dict[str, Any]:
+        """What the polygons of the study are made from: what hangs on shapes alone is made once for scenarios that agree on it."""
+        files = {role: self.input_files.digests(role) for role in ("counties", "region")}
+        spec = {path: plain(_look_up(self.spec, path)) for path in ("counties", "region", "study.crs")}
+        return {"files": files, "spec": spec}
+
     @property
     def inputs(self) -> Inputs:
         """All inputs as canonical objects; refuses bad ones with every problem at once.
