@@ -414,6 +414,91 @@ def test_both_signals_end_a_run_in_order(done_study, number, step, busy):
     assert bytes_of(out) == before and verify(out) == []
 
 
+DRAWING = """
+import sys
+from {module} import {name} as real
+import {module} as module
+from carbonshed.interfaces.cli import main
+calls = 0
+def told(*given, **options):
+    global calls
+    calls += 1
+    if calls == {call}:
+        print("here", flush=True)
+    return real(*given, **options)
+module.{name} = told
+main()
+"""
+
+DRAWN = [
+    (signal.SIGTERM, ["figures", "OUT", "--hatch", "--lang", "en"], "carbonshed.present.figures", "as_bytes", 4),
+    (signal.SIGINT, ["report", "OUT"], "carbonshed.present.report", "_small", 3),
+    (signal.SIGTERM, ["export", "OUT", "--format", "xlsx"], "carbonshed.present.export", "_sheet", 2),
+    (signal.SIGINT, ["agreements", "OUT"], "carbonshed.study.agreements", "render_agreements", 1),
+    (signal.SIGTERM, ["run", "STUDY"], "carbonshed.present.figures", "as_bytes", 3),
+]
+
+
+def cancelled(code: str, arguments: list[str], number: int) -> tuple[int, str, float]:
+    """Exit code and stderr of a command to which a signal was sent as soon as it said "here", and the seconds until its end."""
+    child = subprocess.Popen([sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    assert child.stdout.readline().strip() == "here"
+    start = time.monotonic()
+    child.send_signal(number)
+    _, said = child.communicate(timeout=60)
+    return child.returncode, said, time.monotonic() - start
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "command", "module", "name", "call"), DRAWN)
+def test_both_signals_end_what_draws_and_exports_in_order(done_study, number, command, module, name, call):
+    from carbonshed.study.reporting import write_figures
+
+    out = done_study / "results"
+    write_figures(out, only=["zones"], lang="en")
+    before = Store(out).read_manifest()
+    if command[0] == "run":
+        dearer(done_study)
+    arguments = [{"OUT": str(out), "STUDY": str(done_study)}.get(each, each) for each in command]
+    code, said, _ = cancelled(DRAWING.format(module=module, name=name, call=call), arguments, number)
+    assert code == 130 and "Cancelled" in said and "Traceback" not in said
+    assert verify(out) == [] and not (out / "exports" / "result.xlsx").exists()
+    after = Store(out).read_manifest()
+    assert {key: after[key] for key in ("digest", "steps")} == {key: before[key] for key in ("digest", "steps")}
+    with one_writer(out) as left:  # nothing holds the folder
+        Store(out).settle()
+    assert left is None or command[0] != "figures"
+    assert not [path for path in out.rglob(".*.part*") if NEXT not in path.parts]
+
+
+def test_the_browser_that_prints_is_ended_with_its_children(tmp_path):
+    browser, children = tmp_path / "chromium", tmp_path / "children"
+    browser.write_text(f"#!/bin/sh\nsleep 61 &\necho $! $$ > {children}\nmv {children} {children}.whole\nsleep 62\n")
+    browser.chmod(0o755)
+    code = f"""
+from pathlib import Path
+from carbonshed.interfaces.cancel import cancellable
+from carbonshed.present import pdf
+pdf.find_browser = lambda: {str(browser)!r}
+with cancellable(130, lambda: None):
+    try:
+        pdf.print_pdf(Path("page.html"), Path({str(tmp_path / "report.pdf")!r}))
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+"""
+    child = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path)
+    while not (found := tmp_path / "children.whole").exists():
+        assert child.poll() is None
+        time.sleep(0.05)
+    child.send_signal(signal.SIGTERM)
+    assert child.wait(timeout=60) == 130
+    for number in map(int, found.read_text().split()):
+        stat = Path(f"/proc/{number}/stat")
+        assert not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z", "a process of the browser is left"
+    assert not list(tmp_path.glob(".*"))
+
+
 def test_a_command_that_does_not_listen_is_ended(tmp_path):
     code = """
 import time

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from carbonshed.checks import refuse
@@ -47,13 +49,26 @@ def print_pdf(page: Path, pdf: Path) -> Path:
         )
     part = pdf.with_name(f".{pdf.stem}.{os.getpid()}.part.pdf")
     try:
-        with tempfile.TemporaryDirectory(prefix="carbonshed-") as profile:
+        with tempfile.TemporaryDirectory(prefix="carbonshed-", ignore_cleanup_errors=True) as profile:
             inside = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []  # a browser run by root has no sandbox
             command = [browser, *FLAGS, *inside, f"--user-data-dir={profile}", f"--print-to-pdf={part}", page.resolve().as_uri()]
-            ran = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
-        if ran.returncode != 0 or not part.is_file() or part.read_bytes()[:5] != b"%PDF-":
-            said = (ran.stderr.strip().splitlines() or ["nothing"])[-1]
-            raise refuse("no_pdf", expected="a PDF", got=f"exit {ran.returncode}: {said}", where=browser, fix=by_hand)
+            code, told = _run(command)
+        if code != 0 or not part.is_file() or part.read_bytes()[:5] != b"%PDF-":
+            said = (told.strip().splitlines() or ["nothing"])[-1]
+            raise refuse("no_pdf", expected="a PDF", got=f"exit {code}: {said}", where=browser, fix=by_hand)
         return part.replace(pdf)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _run(command: list[str]) -> tuple[int | None, str]:
+    """Exit code and stderr of a browser, None where it took too long; it and all its children end with the caller, cancelled or not."""
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True) as child:
+        try:
+            _, told = child.communicate(timeout=SECONDS)
+            return child.returncode, told
+        except subprocess.TimeoutExpired:
+            return None, f"not done after {SECONDS} s"
+        finally:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(child.pid, signal.SIGKILL)  # in a session of its own the children are of its group
