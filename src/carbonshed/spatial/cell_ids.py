@@ -21,6 +21,9 @@ CELL_ID = (
     r"g(?P<side>\d+(?:\.\d+)?)(?P<metres>m?)(?:\+(?P<east>\d+(?:\.\d+)?)\+(?P<north>\d+(?:\.\d+)?))?:R(?P<row>-?\d{3,})C(?P<col>-?\d{3,})"
 )
 
+LINES = re.compile(rf"^{CELL_ID}$", re.MULTILINE)
+"""Ids, one a line."""
+
 
 def cell_ids(prefix: str, rows: Iterable[int], cols: Iterable[int]) -> NDArray[np.object_]:
     """Ids of the cells at these rows and columns of the grid that `prefix` names.
@@ -30,7 +33,11 @@ def cell_ids(prefix: str, rows: Iterable[int], cols: Iterable[int]) -> NDArray[n
     >>> list(cell_ids("g18", [12, -3], [7, 1204]))
     ['g18:R012C007', 'g18:R-003C1204']
     """
-    return np.array([f"{prefix}:R{_three(row)}C{_three(col)}" for row, col in zip(rows, cols, strict=True)], dtype=object)
+    row_place, row = pd.factorize(np.fromiter(rows, dtype=np.int64))
+    col_place, col = pd.factorize(np.fromiter(cols, dtype=np.int64))
+    left = np.array([f"{prefix}:R{_three(number)}C" for number in row.tolist()], dtype=object)  # a grid has few rows and columns
+    right = np.array([_three(number) for number in col.tolist()], dtype=object)
+    return np.asarray(left[row_place] + right[col_place], dtype=object)
 
 
 def parse_cell_ids(ids: Iterable[str]) -> tuple[float, IntArray, IntArray]:
@@ -68,25 +75,25 @@ def coarse_ids(ids: Iterable[str], k: int, *, shift: tuple[int, int] = (0, 0)) -
 
 def read_cell_ids(ids: Iterable[str]) -> tuple[float, tuple[float, float], IntArray, IntArray]:
     """Side and origin in m, rows and columns of the ids of one grid."""
-    place, texts = pd.factorize(np.fromiter(ids, dtype=object), use_na_sentinel=False)  # each text is read once: ids repeat over years
-    pattern = re.compile(CELL_ID)
-    matches = [pattern.fullmatch(str(text)) for text in texts]
-    bad = [text for text, match in zip(texts, matches, strict=True) if match is None]
-    if bad or not len(texts):
+    held = ids if isinstance(ids, pd.Index | pd.Series | pd.api.extensions.ExtensionArray) else list(ids)
+    place, texts = pd.factorize(np.asarray(held, dtype=object), use_na_sentinel=False)  # each text is read once: ids repeat over years
+    joined = "\n".join(map(str, texts))
+    found = LINES.findall(joined)
+    if not len(texts) or len(found) != len(texts) or joined.count("\n") != len(texts) - 1:
+        bad = [text for text in texts if LINES.fullmatch(str(text)) is None]
         got = repr(bad[0]) if bad else "no id at all"
         raise refuse(
             "bad_cell_id", expected="ids such as g18:R012C007", got=got, where="unit_id", fix="Use the ids that Grid.unit_ids gives."
         )
-    found = [match for match in matches if match is not None]
-    grids = {match.string.split(":", 1)[0] for match in found}
+    grids = {text.split(":", 1)[0] for text in texts}
     if len(grids) > 1:
         raise refuse(
             "several_grids", expected="ids of one grid", got=", ".join(sorted(grids)[:5]), where="unit_id", fix="Treat each grid by itself."
         )
-    unit = 1.0 if found[0]["metres"] else 1000.0
-    side, east, north = (float(found[0][name] or 0) * unit for name in ("side", "east", "north"))
-    rows = np.array([int(match["row"]) for match in found], dtype=np.int64)
-    cols = np.array([int(match["col"]) for match in found], dtype=np.int64)
+    side_text, metres, east_text, north_text, *_ = found[0]
+    unit = 1.0 if metres else 1000.0
+    side, east, north = (float(text or 0) * unit for text in (side_text, east_text, north_text))
+    rows, cols = (np.array([int(match[part]) for match in found], dtype=np.int64) for part in (4, 5))
     return side, (east, north), rows[place], cols[place]
 
 

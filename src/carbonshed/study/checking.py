@@ -6,6 +6,7 @@ import math
 import time
 import warnings
 from dataclasses import replace
+from pathlib import Path
 
 from carbonshed.checks import DataWarning, InputError, Problem
 from carbonshed.readers.land_cover import tabulate_land_area
@@ -47,16 +48,21 @@ def _of_both(problem: Problem, files: InputFiles) -> Problem:
 
 
 def _land_cover_problems(spec: Spec, files: InputFiles, inputs: Inputs) -> list[Problem]:
-    """What the one pass over each raster would stop at: found by making that pass."""
+    """What the one pass over each raster would stop at: found by making that pass, over all years at once while nothing is wrong."""
+    found = _of_years(files.years, spec, files, inputs)
+    if not found or len(files.years) == 1:
+        return found
+    return [problem for year, path in files.years.items() for problem in _of_years({year: path}, spec, files, inputs)]
+
+
+def _of_years(years: dict[int, Path], spec: Spec, files: InputFiles, inputs: Inputs) -> list[Problem]:
     assert spec.land_cover is not None
     product = str(files.paths["legend"][0]) if "legend" in files.paths else spec.land_cover.product
-    problems: list[Problem] = []
-    for year, path in files.years.items():
-        try:
-            tabulate_land_area({year: path}, inputs.land_units, legend=product, bands=spec.land_cover.band)
-        except InputError as error:
-            problems += error.problems
-    return problems
+    try:
+        tabulate_land_area(years, inputs.land_units, legend=product, bands=spec.land_cover.band)
+    except InputError as error:
+        return list(error.problems)
+    return []
 
 
 LIBRARIES_GB, CELL_GB, COUNTY_GB = 0.59, 4e-6, 8e-6
