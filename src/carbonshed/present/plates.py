@@ -21,6 +21,7 @@ from carbonshed.present.display import number, short
 from carbonshed.present.folder import ResultFolder
 from carbonshed.present.graticule import draw_graticule, draw_locator
 from carbonshed.present.headings import MARGIN_IN, Heading, fold
+from carbonshed.present.many_cells import MANY_CELLS, joined_rows, lattice, picture
 from carbonshed.present.shown import ShownFigure
 from carbonshed.present.style import BORDER, GREY, INK, MM, STRONG_BORDER, WIDE_MM, ZONE_COLOURS, ZONE_HATCH, Classes, nice_length
 from carbonshed.present.words import Words
@@ -205,7 +206,16 @@ def outlines(shapes: Shapes) -> list[Outline]:
 def fill(
     panel: Any, shapes: Shapes, colours: Sequence[str], *, border: str | None = None, width: float = 0.25, inside: Outline | None = None
 ) -> None:
-    """Fill shapes with their colours, cut at `inside`; without `border`, edges take the face's colour so that no seams show."""
+    """Fill shapes with their colours, cut at `inside`; without `border`, edges take the face's colour so that no seams show.
+
+    More than `MANY_CELLS` cells of a grid are one picture.
+    """
+    cells = lattice(shapes) if border is None and len(shapes) > MANY_CELLS else None
+    if cells is not None:
+        image = panel.imshow(picture(cells, colours), extent=cells.extent, origin="lower", zorder=1)
+        if inside is not None:
+            image.set_clip_path(inside, panel.transData)
+        return
     paths = outlines(shapes)
     edges = border or list(colours)
     collection = PathCollection(paths, facecolors=list(colours), edgecolors=edges, linewidths=width if border else 0.4)
@@ -219,7 +229,8 @@ def hatch(panel: Any, shapes: Shapes, *, colour: str = INK, pattern: str = "////
     """Lay a hatch over shapes, cut at `inside`; together they carry one continuous pattern."""
     if len(shapes) == 0:
         return
-    rings = outlines(shapes)
+    cells = lattice(shapes) if len(shapes) > MANY_CELLS else None
+    rings = outlines(shapes if cells is None else joined_rows(cells))
     joined = Outline(np.concatenate([path.vertices for path in rings]), np.concatenate([path.codes for path in rings]))
     collection = PathCollection([joined], facecolors="none", edgecolors=colour, linewidths=0.0, hatch=pattern)
     panel.add_collection(collection, autolim=False)
