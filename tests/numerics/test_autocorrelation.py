@@ -10,6 +10,7 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
+from threadpoolctl import threadpool_limits
 
 from carbonshed.checks import InputError
 from carbonshed.numerics import autocorrelation as auto
@@ -187,10 +188,11 @@ def test_sweep_equals_the_definition_with_ties_and_islands(seed, n, share, kind)
     weights = random_links(rng, n, share)
     table = perm.draw_table(n, int(np.diff(weights.indptr).max(initial=0)), permutations=39, seed=seed)
     expected = exact_counts(values, weights, table)
-    for scaled, few in product((weights, row(weights)), (0, 10**9)):
-        with pytest.MonkeyPatch.context() as patch:  # by the sorted sweep, and by new sums
+    for scaled, few, few_sites in product((weights, row(weights)), (0, 10**9), (0, 2, 10**9)):
+        with pytest.MonkeyPatch.context() as patch:  # by the sweep, its sums sorted, some of them, or none, and by new sums
             patch.setattr(perm, "FEW_LINKS", few)
             patch.setattr(perm, "FEW_LINKS_A_ROUND", 0)
+            patch.setattr(perm, "FEW_SITES", few_sites)
             greater, less = perm.conditional_counts(values, scaled, table)
         assert (greater.tolist(), less.tolist()) == expected
 
@@ -223,6 +225,40 @@ def test_unequal_and_equal_weights_agree_where_they_meet(few, monkeypatch):
     by_sweep = perm.conditional_counts(values, weights, table)
     by_definition = define(values, weights.indptr, weights.indices, weights.data, table, 0, 80)
     np.testing.assert_array_equal(by_sweep, by_definition)
+
+
+@pytest.mark.parametrize("tail", [1.0, 40.0])
+def test_more_permutations_than_buckets_and_long_tails_follow_the_definition(tail, monkeypatch):
+    monkeypatch.setattr(perm, "FEW_SITES", 0)
+    rng = np.random.default_rng(3)
+    values, weights = np.exp(tail * rng.standard_normal(300)).round(3), random_links(rng, 300, 0.01)
+    table = perm.draw_table(300, int(np.diff(weights.indptr).max()), permutations=4999, seed=1)
+    steps, links = perm._to_steps(values, table.shape[1]), (weights.indptr, weights.indices)
+    by_sweep = perm.sweep(steps, *links, table, np.argsort(table.ravel()), 0, 0, 300)
+    np.testing.assert_array_equal(by_sweep, perm.plain(steps, *links, table, 0, 300))
+
+
+def test_no_byte_depends_on_the_threads_of_blas():
+    side = 150
+    values, weights = np.random.default_rng(1).standard_normal(side * side), rook(side)
+    found = []
+    for threads in (1, 2):
+        with threadpool_limits(limits=threads):
+            z = [auto.getis_ord_z(values, weights, own) for own in (None, np.ones(values.size))]
+            whole = [statistic(values, weights) for statistic in (auto.moran_i, auto.geary_c, auto.general_g)]
+            found.append((auto.local_moran_i(values, weights).tobytes(), *(each.tobytes() for each in z), *whole))
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("levels", [5, 700])
+def test_benjamini_hochberg_by_levels_is_that_of_sorting(levels, monkeypatch):
+    p = np.random.default_rng(2).integers(1, 900, 2000) / 1000.0
+    p[::7] = np.nan
+    expected = scipy.stats.false_discovery_control(p[~np.isnan(p)])
+    monkeypatch.setattr(perm, "MOST_LEVELS", levels)  # more different ones are sorted
+    adjusted = perm.benjamini_hochberg(p)
+    np.testing.assert_allclose(adjusted[~np.isnan(p)], expected, rtol=1e-14)
+    assert np.isnan(adjusted[::7]).all()
 
 
 @pytest.mark.parametrize("unequal", [False, True])

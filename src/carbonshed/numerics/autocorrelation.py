@@ -9,10 +9,15 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+BLAS_ALONE = 10_000
+"""Longest vectors that BLAS multiplies on one thread: the last bits of longer sums depend on the number of its threads."""
 
 NEGLIGIBLE = 1e-12
 """Differences below this part of the largest value are rounding: a field that varies by less is constant."""
@@ -46,18 +51,78 @@ def weight_sums(weights: csr_array) -> WeightSums:
     return WeightSums(float(weights.sum()), float((both.data**2).sum() / 2), float((margins**2).sum()))
 
 
-def row_sums(weights: csr_array, *, power: int = 1) -> Floats:
-    """Sum of the (squared, for power 2) weights of each row; counted where all weights are 1.
+def dot(a: Floats, b: Floats) -> float:
+    """Sum of the products of two vectors, the same bytes on any number of threads.
 
     Examples
     --------
-    >>> row_sums(csr_array(np.array([[0.0, 1.0, 3.0], [0.0, 0.0, 0.0], [2.0, 0.0, 0.0]])), power=2).tolist()
-    [10.0, 0.0, 4.0]
+    >>> dot(np.array([1.0, 2.0]), np.array([3.0, 4.0]))
+    11.0
+    """
+    if a.size <= BLAS_ALONE:
+        return float(a @ b)
+    return float(sum(float(a[i : i + BLAS_ALONE] @ b[i : i + BLAS_ALONE]) for i in range(0, a.size, BLAS_ALONE)))
+
+
+class RowSums(NamedTuple):
+    """Of each row of weights the sum over its links of w z, of w and of w squared."""
+
+    lag: Floats
+    margin: Floats
+    squares: Floats
+
+
+def lag_and_margins(values: Floats, weights: csr_array) -> RowSums:
+    """``sum_j w_ij z_j``, ``sum_j w_ij`` and ``sum_j w_ij^2`` of each row, in one pass over the links.
+
+    Examples
+    --------
+    >>> pair = csr_array(np.array([[0.0, 2.0], [1.0, 0.0]]))
+    >>> [each.tolist() for each in lag_and_margins(np.array([3.0, 5.0]), pair)]
+    [[10.0, 3.0], [2.0, 1.0], [4.0, 1.0]]
     """
     if (weights.data == 1).all():
-        return np.diff(weights.indptr).astype(np.float64)
-    powers = csr_array((weights.data**power, weights.indices, weights.indptr), shape=weights.shape)
-    return np.asarray(powers @ np.ones(weights.shape[1]), dtype=np.float64)
+        counts = np.diff(weights.indptr).astype(np.float64)
+        return RowSums(weights @ values, counts, counts.copy())
+    return RowSums(*_lag_and_margins(values, weights.data, weights.indices, weights.indptr))
+
+
+@njit(cache=True, nogil=True)
+def _lag_and_margins(values: Floats, data: Floats, indices: Integers, indptr: Integers) -> tuple[Floats, Floats, Floats]:
+    n = indptr.size - 1
+    lag, margin, squares = np.empty(n), np.empty(n), np.empty(n)
+    for i in range(n):
+        weighted, total, squared = 0.0, 0.0, 0.0
+        for q in range(indptr[i], indptr[i + 1]):
+            weighted += data[q] * values[indices[q]]
+            total += data[q]
+            squared += data[q] * data[q]
+        lag[i], margin[i], squares[i] = weighted, total, squared
+    return lag, margin, squares
+
+
+def quadrants(centred: Floats, sums: RowSums) -> NDArray[np.int8]:
+    """Quadrant of each site by the signs of its deviation and of its lag: 1 high-high, 2 low-low, 3 high-low, 4 low-high, else 0.
+
+    A lag that is rounding alone is zero.
+
+    Examples
+    --------
+    >>> pair = csr_array(np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]))
+    >>> centred = np.array([1.0, -2.0, 1.0])
+    >>> quadrants(centred, lag_and_margins(centred, pair)).tolist()
+    [3, 4, 3]
+    """
+    return np.asarray(_quadrants(centred, sums.lag, sums.margin, NEGLIGIBLE * np.abs(centred).max(initial=0.0)))
+
+
+@njit(cache=True, nogil=True)
+def _quadrants(centred: Floats, lag: Floats, margin: Floats, negligible: float) -> NDArray[np.int8]:
+    found = np.zeros(centred.size, np.int8)
+    for i in range(centred.size):  # without a branch that could be guessed wrongly
+        high, alike = centred[i] > 0, (centred[i] > 0) == (lag[i] > 0)
+        found[i] = (4 - high - 2 * alike) * ((centred[i] != 0) & (abs(lag[i]) > negligible * margin[i]))
+    return found
 
 
 def largest_weights(weights: csr_array) -> Floats:
@@ -133,7 +198,7 @@ def moran_i(values: Floats, weights: csr_array) -> float:
     0.333333333333
     """
     centred = deviations(values)
-    return _ratio(values.size * float(centred @ (weights @ centred)), float(weights.sum()) * float(centred @ centred))
+    return _ratio(values.size * dot(centred, weights @ centred), float(weights.sum()) * dot(centred, centred))
 
 
 def geary_c(values: Floats, weights: csr_array) -> float:
@@ -148,9 +213,9 @@ def geary_c(values: Floats, weights: csr_array) -> float:
     0.3
     """
     centred = deviations(values)
-    margins = weights.sum(axis=1) + weights.sum(axis=0)
-    squares = float(margins @ centred**2) - 2 * float(centred @ (weights @ centred))
-    return _ratio((values.size - 1) * squares, 2 * float(weights.sum()) * float(centred @ centred))
+    margins = np.asarray(weights.sum(axis=1) + weights.sum(axis=0), dtype=np.float64)
+    squares = dot(margins, centred**2) - 2 * dot(centred, weights @ centred)
+    return _ratio((values.size - 1) * squares, 2 * float(weights.sum()) * dot(centred, centred))
 
 
 def general_g(values: Floats, weights: csr_array) -> float:
@@ -164,7 +229,7 @@ def general_g(values: Floats, weights: csr_array) -> float:
     >>> round(general_g(np.array([1.0, 2, 3, 4]), line) * 7, 12)
     4.0
     """
-    return _ratio(float(values @ (weights @ values)), _pair_products(values))
+    return _ratio(dot(values, weights @ values), _pair_products(values))
 
 
 def moran_variance(n: int, sums: WeightSums) -> float:
@@ -222,12 +287,12 @@ def permuted_statistics(values: Floats, weights: csr_array, *, permutations: int
     """
     generator = np.random.default_rng(seed)
     n, s0, centred, mean = values.size, float(weights.sum()), deviations(values), float(values.mean())
-    margins = weights.sum(axis=1) + weights.sum(axis=0)
+    margins = np.asarray(weights.sum(axis=1) + weights.sum(axis=0), dtype=np.float64)
     cross, squares, linear = (np.empty(permutations) for _ in range(3))
     for p in range(permutations):
         field = generator.permutation(centred)
-        cross[p], squares[p], linear[p] = field @ (weights @ field), margins @ field**2, margins @ field
-    total = float(centred @ centred)
+        cross[p], squares[p], linear[p] = dot(field, weights @ field), dot(margins, field**2), dot(margins, field)
+    total = dot(centred, centred)
     with np.errstate(divide="ignore", invalid="ignore"):
         products = (cross + mean * linear + mean**2 * s0) / _pair_products(values)
         return Permuted(n / s0 * cross / total, (n - 1) / (2 * s0) * (squares - 2 * cross) / total, products)
@@ -246,11 +311,19 @@ def local_moran_i(values: Floats, weights: csr_array) -> Floats:
     [0.6, 0.2, 0.2, 0.6]
     """
     centred = deviations(values)
-    total = float(centred @ centred)
+    return local_moran_of(centred, weights @ centred, np.diff(weights.indptr) > 0)
+
+
+def local_moran_of(centred: Floats, lag: Floats, linked: NDArray[np.bool_]) -> Floats:
+    """Local Moran from deviations, their weighted sums over the neighbours, and which sites have neighbours; see `local_moran_i`."""
+    total = dot(centred, centred)
     if total == 0:
-        return np.full(values.size, np.nan)
-    local = values.size * centred * (weights @ centred) / total
-    return np.where(np.diff(weights.indptr) > 0, local, np.nan)
+        return np.full(centred.size, np.nan)
+    local = centred.size * centred
+    local *= lag
+    local /= total
+    local[~linked] = np.nan
+    return local
 
 
 def getis_ord_z(values: Floats, weights: csr_array, self_weights: Floats | None = None) -> Floats:
@@ -279,27 +352,28 @@ def getis_ord_z(values: Floats, weights: csr_array, self_weights: Floats | None 
     [-1.5492, -1.3416, 1.3416, 1.5492]
     """
     centred = deviations(values)
-    lag: Floats = weights @ centred
-    margin, squares = row_sums(weights), row_sums(weights, power=2)
+    lag, margin, squares = lag_and_margins(centred, weights)
+    spread_of_all = dot(centred, centred)
     if self_weights is None:
         n = values.size - 1
         mean: Floats = -centred / n
-        variance: Floats = (float(centred @ centred) - centred**2) / n - mean**2
+        variance: Floats | float = (spread_of_all - centred**2) / n - mean**2
+        lag -= margin * mean
     else:
         n = values.size
-        lag, margin, squares = lag + self_weights * centred, margin + self_weights, squares + self_weights**2
-        mean = np.zeros(n, dtype=np.float64)
-        variance = np.full(n, float(centred @ centred) / n)
+        lag += self_weights * centred
+        margin += self_weights
+        squares += self_weights**2
+        variance = spread_of_all / n
     spread = (n * squares - margin**2) / (n - 1)
-    usable = (np.diff(weights.indptr) > 0) & (spread > NEGLIGIBLE * squares) & (variance > NEGLIGIBLE * float(centred @ centred) / n)
-    z = np.full(values.size, np.nan)
-    z[usable] = ((lag - margin * mean)[usable]) / np.sqrt(variance[usable] * spread[usable])
-    return z
+    usable = (np.diff(weights.indptr) > 0) & (spread > NEGLIGIBLE * squares) & (variance > NEGLIGIBLE * spread_of_all / n)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(usable, lag / np.sqrt(variance * spread), np.nan)
 
 
 def _pair_products(values: Floats) -> float:
     """``sum_{i != j} z_i z_j``."""
-    return float(values.sum() ** 2 - values @ values)
+    return float(values.sum() ** 2 - dot(values, values))
 
 
 def _ratio(numerator: float, denominator: float) -> float:

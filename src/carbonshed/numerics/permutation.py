@@ -32,6 +32,13 @@ FEW_LINKS, FEW_LINKS_A_ROUND = 1_000, 5
 """Below so many links, and so many more for each permutation, new sums at each site are faster than keeping sums sorted."""
 
 
+FEW_SITES = 128
+"""Where fewer sites than this for each of their neighbours have as many, permuted sums are counted and not kept sorted for them."""
+
+MOST_LEVELS = 16_384
+"""Different p-values that are told apart without sorting: R permutations give at most R + 1."""
+
+
 def draw_table(n: int, columns: int, *, permutations: int = 999, seed: int | np.random.Generator = 0) -> Integers:
     """Draw the shared table: `permutations` rows of `columns` distinct ids in 0..n-2, without replacement.
 
@@ -143,7 +150,7 @@ def conditional_counts(values: Floats, weights: csr_array, table: Integers) -> t
         return plain(steps, *links, table, 0, values.size)
     entries = np.argsort(table.ravel())  # as the sweep meets their ids
     if has_equal:
-        return _in_parts(lambda first, last: sweep(steps, *links, table, entries, first, last), values.size)
+        return _in_parts(lambda first, last: sweep(steps, *links, table, entries, FEW_SITES, first, last), values.size)
     centred = values - values.mean()
     return _in_parts(lambda first, last: sweep_unequal(centred, *links, weights.data, table, entries, first, last), values.size)
 
@@ -167,7 +174,7 @@ def independent_counts(
 
 def has_equal_weights(weights: csr_array) -> bool:
     """Whether all weights within each row are equal (binary, or row-standardised from binary)."""
-    return bool(_equal_in_rows(weights.data, weights.indptr))
+    return bool((weights.data == 1).all() or _equal_in_rows(weights.data, weights.indptr))
 
 
 @njit(cache=True, nogil=True)
@@ -242,11 +249,21 @@ def pseudo_p(greater: Integers, less: Integers, permutations: int, *, p_conventi
     [0.001, 0.5]
     """
     choose(p_convention, P_CONVENTIONS, where="p_convention")
-    if p_convention == "two_sided":
-        p = np.minimum(1.0, 2.0 * (1 + np.minimum(greater, less)) / (permutations + 1))
-    else:
-        p = (1 + np.minimum(greater, permutations - greater)) / (permutations + 1)
-    return np.where(np.asarray(greater) < 0, np.nan, p)
+    larger, smaller = np.asarray(greater), np.asarray(less)
+    return _pseudo_p(larger.ravel(), smaller.ravel(), permutations, p_convention == "two_sided").reshape(larger.shape)
+
+
+@njit(cache=True, nogil=True)
+def _pseudo_p(greater: Integers, less: Integers, permutations: int, two_sided: bool) -> Floats:
+    p = np.empty(greater.size)
+    for i in range(greater.size):
+        if greater[i] < 0:
+            p[i] = np.nan
+        elif two_sided:
+            p[i] = min(1.0, 2.0 * (1 + min(greater[i], less[i])) / (permutations + 1))
+        else:
+            p[i] = (1 + min(greater[i], permutations - greater[i])) / (permutations + 1)
+    return p
 
 
 def benjamini_hochberg(p: Floats) -> Floats:
@@ -261,9 +278,41 @@ def benjamini_hochberg(p: Floats) -> Floats:
     [0.03, 0.5, nan, 0.03]
     """
     p = np.asarray(p, dtype=np.float64)
-    adjusted = np.full(p.shape, np.nan)
-    known = np.flatnonzero(~np.isnan(p))
-    order = known[np.argsort(p[known])]  # equal p have equal results, whatever their order
-    raw = p[order] * known.size / np.arange(1, known.size + 1)
+    most = min(MOST_LEVELS, max(p.size, 1))
+    code, levels, counts = _levels(p.ravel(), most)
+    if levels.size > most:
+        levels, code, counts = np.unique(p.ravel(), return_inverse=True, return_counts=True)
+        known = ~np.isnan(levels)
+        levels, counts = levels[known], counts[known]
+        code[code >= counts.size] = -1
+    order = np.argsort(levels)
+    raw = levels[order] * counts.sum() / np.cumsum(counts[order])  # of equal p the last has the least
+    adjusted = np.full(levels.size + 1, np.nan)
     adjusted[order] = np.minimum(1.0, np.minimum.accumulate(raw[::-1])[::-1])
-    return adjusted
+    return adjusted[code].reshape(p.shape)
+
+
+@njit(cache=True, nogil=True)
+def _levels(p: Floats, most: int) -> tuple[Integers, Floats, Integers]:
+    """Place of each value among the different ones (-1: NaN), these in the order of their first, and how often each stands.
+
+    Looked up by their bits in a table; more than `most` different ones are not looked for.
+    """
+    slots = 4 * most
+    table, code = np.full(slots, -1, np.int64), np.full(p.size, -1, np.int64)
+    levels, counts, found = np.empty(most + 1), np.zeros(most + 1, np.int64), 0
+    bits = p.view(np.uint64)
+    for i in range(p.size):
+        if np.isnan(p[i]):
+            continue
+        slot = np.int64((bits[i] * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(40)) % slots
+        while table[slot] >= 0 and levels[table[slot]] != p[i]:
+            slot = (slot + 1) % slots
+        if table[slot] < 0:
+            if found == most + 1:
+                break
+            table[slot], levels[found] = found, p[i]
+            found += 1
+        code[i] = table[slot]
+        counts[code[i]] += 1
+    return code, levels[:found], counts[:found]

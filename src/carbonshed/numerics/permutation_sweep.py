@@ -9,26 +9,30 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
+BUCKETS = 4096
+"""Least number of buckets, by value, that tell where in the sorted sums to look."""
+
 
 @njit(cache=True, nogil=True)
 def sweep(
-    values: Integers, indptr: Integers, indices: Integers, table: Integers, entries: Integers, first: int, last: int
+    values: Integers, indptr: Integers, indices: Integers, table: Integers, entries: Integers, few_sites: int, first: int, last: int
 ) -> tuple[Integers, Integers]:
     """Both tails for the sites first..last-1 by one pass over them.
 
     From site i - 1 to i only draws with id i - 1 change their meaning, from observation i to i - 1. So the P sums of the first
-    k draws are kept sorted for each k that occurs; the few that change are moved; a site reads its rank by binary search.
+    k draws are kept sorted for each k that occurs; the few that change are moved; a site reads its rank in them. Where fewer than
+    `few_sites` k sites have k neighbours, the sums stay unsorted and those sites count them.
     """
     permutations, columns = table.shape
-    slot = np.full(columns + 1, -1)  # number of neighbours k -> row of `sums`, in rising k
+    sites, slot = np.zeros(columns + 1, np.int64), np.full(columns + 1, -1)  # number of neighbours k -> row of `sums`, in rising k
     for i in range(first, last):
-        slot[indptr[i + 1] - indptr[i]] = 0
-    slots = 0
+        sites[indptr[i + 1] - indptr[i]] += 1
+    is_sorted, slots = np.zeros(columns + 1, np.bool_), 0
     start = np.empty(columns + 1, np.int64)  # first row of `sums` that contains draw c
     for k in range(1, columns + 1):
         start[k - 1] = slots
-        if slot[k] == 0:
-            slot[k] = slots
+        if sites[k] > 0:
+            slot[k], is_sorted[slots] = slots, sites[k] >= few_sites * k
             slots += 1
 
     sums = np.empty((slots, permutations), np.int64)
@@ -38,9 +42,20 @@ def sweep(
             total += values[table[p, c] + (table[p, c] >= first)]
             if slot[c + 1] >= 0:
                 sums[slot[c + 1], p] = total
-    ordered = np.empty_like(sums)
+    buckets = BUCKETS
+    while buckets < permutations:
+        buckets *= 2
+    ordered, below = np.empty_like(sums), np.zeros((slots, buckets + 1), np.int64)
+    low, shift = np.zeros(slots, np.int64), np.zeros(slots, np.int64)
     for s in range(slots):
-        ordered[s] = np.sort(sums[s])
+        if is_sorted[s]:
+            ordered[s] = np.sort(sums[s])
+            low[s] = ordered[s, 0]
+            while (ordered[s, -1] - low[s]) >> shift[s] >= buckets:
+                shift[s] += 1
+            for p in range(permutations):
+                below[s, bucket(sums[s, p], low[s], shift[s], buckets) + 1] += 1
+            below[s] = np.cumsum(below[s])
 
     at = first_entry(table, entries, first)
     greater, less = np.full(last - first, -1), np.full(last - first, -1)
@@ -51,7 +66,8 @@ def sweep(
             change = values[i - 1] - values[i]
             if change != 0:
                 for s in range(start[c], slots):
-                    move(ordered[s], sums[s, p], sums[s, p] + change)
+                    if is_sorted[s]:
+                        move(ordered[s], below[s], low[s], shift[s], sums[s, p], sums[s, p] + change)
                     sums[s, p] += change
         k = indptr[i + 1] - indptr[i]
         if k == 0:
@@ -59,11 +75,15 @@ def sweep(
         observed = np.int64(0)
         for q in range(indptr[i], indptr[i + 1]):
             observed += values[indices[q]]
-        ranked = ordered[slot[k]]
-        below = place(ranked, observed - 2 * k)
-        greater[i - first] = permutations - below
-        tied = below < permutations and ranked[below] <= observed + 2 * k
-        less[i - first] = place(ranked, observed + 2 * k + 1) if tied else below
+        s, least, most = slot[k], observed - 2 * k, observed + 2 * k  # closer sums are ties
+        if is_sorted[s]:
+            rank = place(ordered[s], below[s], bucket(least, low[s], shift[s], buckets), least)
+            greater[i - first] = permutations - rank
+            if rank < permutations and ordered[s, rank] <= most:
+                rank = place(ordered[s], below[s], bucket(most + 1, low[s], shift[s], buckets), most + 1)
+            less[i - first] = rank
+        else:
+            greater[i - first], less[i - first] = (sums[s] >= least).sum(), (sums[s] <= most).sum()
     return greater, less
 
 
@@ -108,28 +128,40 @@ def first_entry(table: Integers, entries: Integers, first: int) -> int:
 
 
 @njit(cache=True, nogil=True, inline="always")
-def place(ranked: Integers, wanted: int) -> int:
-    """Number of values below `wanted` in a sorted array, by halving without a branch that could be guessed wrongly."""
-    low, length = 0, ranked.size
-    while length > 1:
+def bucket(value: int, low: int, shift: int, buckets: int) -> int:
+    """Bucket of a value: 2^shift values from `low` on each; what lies outside is in the first or the last."""
+    return min(max((value - low) >> shift, 0), buckets - 1)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def place(ranked: Integers, below: Integers, b: int, wanted: int) -> int:
+    """Number of values below `wanted`, which is in bucket b, in a sorted array; `below` counts those in lower buckets."""
+    at, length = below[b], below[b + 1] - below[b]
+    while length > 0:
         half = length >> 1
-        low += half * int(ranked[low + half - 1] < wanted)
-        length -= half
-    return low + int(ranked[low] < wanted)
+        if ranked[at + half] < wanted:
+            at, length = at + half + 1, length - half - 1
+        else:
+            length = half
+    return at
 
 
 @njit(cache=True, nogil=True)
-def move(ranked: Integers, old: int, new: int) -> None:
-    """Replace one value of a sorted array and keep it sorted."""
-    i = place(ranked, old)
+def move(ranked: Integers, below: Integers, low: int, shift: int, old: int, new: int) -> None:
+    """Replace one value of a sorted array, and keep it sorted and its buckets right."""
+    buckets = below.size - 1
+    before, after = bucket(old, low, shift, buckets), bucket(new, low, shift, buckets)
+    i = place(ranked, below, before, old)
     if new > old:
         while i + 1 < ranked.size and ranked[i + 1] < new:
             ranked[i] = ranked[i + 1]
             i += 1
+        below[before + 1 : after + 1] -= 1
     else:
         while i > 0 and ranked[i - 1] > new:
             ranked[i] = ranked[i - 1]
             i -= 1
+        below[after + 1 : before + 1] += 1
     ranked[i] = new
 
 

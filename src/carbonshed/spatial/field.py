@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -37,10 +38,23 @@ class Field:
     links: csr_array
     weights: str
 
+    def spread(self, values: NDArray[Any], missing: float) -> NDArray[Any]:
+        """A value of each known unit in the order of the caller's rows, `missing` where there is none."""
+        if self.place.size == len(self.index) and bool((self.place[1:] > self.place[:-1]).all()):
+            return values
+        whole = np.full(len(self.index), missing, dtype=values.dtype)
+        whole[self.place] = values
+        return whole
+
+    @cached_property
+    def centred(self) -> Floats:
+        """Deviations from the mean, exact zeros where they are rounding."""
+        return deviations(self.values)
+
     @cached_property
     def is_defined(self) -> bool:
         """Whether a statistic exists: enough units, at least one link, and values that differ."""
-        return self.values.size >= SMALLEST_N and self.links.nnz > 0 and bool(deviations(self.values).any())
+        return self.values.size >= SMALLEST_N and self.links.nnz > 0 and bool(self.centred.any())
 
     @property
     def islands(self) -> NDArray[np.bool_]:
@@ -80,14 +94,14 @@ def prepare(values: Values, neighbours: object, *, standardisation: str = "as_gi
     place = np.flatnonzero(known)
     if not series.index.is_monotonic_increasing:
         place = place[np.argsort(np.asarray(series.index.astype(str))[place], kind="stable")]
-    if not np.array_equal(place, np.arange(given.size)):
-        links = csr_array(links[place][:, place])
+    if place.size < given.size or (np.diff(place) < 0).any():
+        links, given = csr_array(links[place][:, place]), given[place]
         links.sort_indices()
     if standardisation == "binary":
         links = csr_array((np.ones(links.nnz), links.indices, links.indptr), shape=links.shape)
     elif standardisation == "row" or (kind == "row" and not known.all()):
         links = row_standardise(links)
-    field = Field(series.index, place, given[place], links, kind)
+    field = Field(series.index, place, given, links, kind)
     if not known.all():
         warn(f"{where}: {(~known).sum()} of {known.size} units have no value and are left out: {examples(series.index[~known])}.")
     if not field.is_defined:

@@ -303,7 +303,7 @@ def as_sparse(neighbours: object, index: pd.Index) -> csr_array:
     if links.shape != (len(index), len(index)):
         fix = "Give neighbours and values for the same units in the same order."
         raise refuse("other_units", expected=f"{len(index)} x {len(index)} links", got=f"{links.shape}", where="neighbours", fix=fix)
-    if not (np.isfinite(links.data).all() and (links.data >= 0).all()):
+    if not (links.data.min(initial=0.0) >= 0 and links.data.max(initial=0.0) < np.inf):
         raise refuse("wrong_weight", expected="finite weights >= 0", got="others", where="neighbours", fix="Correct the weights.")
     return _without_self(links)
 
@@ -354,7 +354,7 @@ def _reorder(links: csr_array, order: Integers) -> csr_array:
 
 def _without_self(links: csr_array) -> csr_array:
     """Without the diagonal and stored zeros, columns sorted; the matrix itself where nothing is to be done."""
-    if links.diagonal().any() or (links.data == 0).any():
+    if links.diagonal().any() or not links.data.all():
         rows = np.repeat(np.arange(links.shape[0]), np.diff(links.indptr))
         keep = (links.indices != rows) & (links.data != 0)
         indptr = np.concatenate(([0], np.cumsum(np.bincount(rows[keep], minlength=links.shape[0]))))

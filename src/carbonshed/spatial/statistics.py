@@ -244,19 +244,16 @@ def local_moran(
     """
     choose(p_convention, permutation.P_CONVENTIONS, where="p_convention")
     field = prepare(values, neighbours, standardisation=standardisation, where="local_moran")
-    centred = kernels.deviations(field.values)
+    centred, sums = field.centred, kernels.lag_and_margins(field.centred, field.links)
     greater, less, rounds = _tail_counts(field, permutations, seed, draws, table)
-    upper = np.where(centred < 0, less, greater)  # I_i is the sum times a constant of this sign
-    lower = np.where(centred < 0, greater, less)
-    p = permutation.pseudo_p(upper, lower, rounds, p_convention=p_convention)
+    if p_convention == "folded_one_sided":  # the tails of I_i, which is the sum times a constant of this sign; two-sided takes both alike
+        greater, less = np.where(centred < 0, less, greater), np.where(centred < 0, greater, less)
+    p = permutation.pseudo_p(greater, less, rounds, p_convention=p_convention)
     p[(centred == 0) & ~np.isnan(p)] = 1.0  # I_i is zero in every permutation
-    lag = np.asarray(field.links @ centred)
-    lag[np.abs(lag) <= kernels.NEGLIGIBLE * np.abs(centred).max(initial=0.0) * kernels.row_sums(field.links)] = 0.0
-    signs = [(centred > 0) & (lag > 0), (centred < 0) & (lag < 0), (centred > 0) & (lag < 0), (centred < 0) & (lag > 0)]
-    quadrant = np.select(signs, [1, 2, 3, 4], default=0)  # places in LISA_CLASSES
-    local = kernels.local_moran_i(field.values, field.links) if field.is_defined else np.full(centred.size, np.nan)
+    quadrant = kernels.quadrants(centred, sums)  # places in LISA_CLASSES
+    local = kernels.local_moran_of(centred, sums.lag, ~field.islands)
     plain, fdr = _classes(field, quadrant, LISA_CLASSES, p, alpha)
-    result = {"local_moran_i": local, "local_moran_p": p, "lisa_class": plain, "lisa_class_fdr": fdr}
+    result: dict[str, Floats | pd.Series] = {"local_moran_i": local, "local_moran_p": p, "lisa_class": plain, "lisa_class_fdr": fdr}
     return _frame(field, result, p_convention, "local_moran", permutations=rounds, seed=seed, draws=draws, alpha=alpha)
 
 
@@ -322,7 +319,7 @@ def getis_ord(
         greater, less, rounds = _tail_counts(field, permutations, seed, draws, table)
         p = np.where(np.isnan(z), np.nan, permutation.pseudo_p(greater, less, rounds, p_convention=p_convention))
         upwards, downwards = greater <= less, less <= greater
-    spot = np.select([(z > 0) & upwards, (z < 0) & downwards], [1, 2], default=0)  # places in SPOT_CLASSES
+    spot = ((z > 0) & upwards) + np.int8(2) * ((z < 0) & downwards)  # places in SPOT_CLASSES
     plain, fdr = _classes(field, spot, SPOT_CLASSES, p, alpha)
     name = "gi_star" if star else "gi"
     result = {f"{name}_z": z, f"{name}_p": p, f"{name}_class": plain, f"{name}_class_fdr": fdr}
@@ -366,14 +363,15 @@ def _tail_counts(field: Field, permutations: int, seed: int, draws: str, table: 
     return *permutation.conditional_counts(field.values, field.links, table), table.shape[0]
 
 
-def _classes(field: Field, kind: Integers, names: tuple[str, ...], p: Floats, alpha: float) -> tuple[pd.Series, pd.Series]:
+def _classes(field: Field, kind: NDArray[np.int8], names: tuple[str, ...], p: Floats, alpha: float) -> tuple[pd.Series, pd.Series]:
     """Classes by the plain cut and by the false discovery rate, as text in the caller's order; `kind` counts places in `names`."""
     adjusted = permutation.benjamini_hochberg(p)
     text, both = pd.Series(list(names)).array, []
+    alone = np.flatnonzero(field.islands)
     for level in (p, adjusted):
-        code = np.full(len(field.index), -1)
-        code[field.place] = np.where(field.islands, names.index("island"), np.where(level <= alpha * (1 + 1e-12), kind, 0))
-        both.append(pd.Series(text.take(code, allow_fill=True), index=field.index))
+        code = kind * (level <= alpha * (1 + 1e-12))
+        code[alone] = names.index("island")
+        both.append(pd.Series(text.take(field.spread(code, -1), allow_fill=True), index=field.index))
     return both[0], both[1]
 
 
@@ -381,12 +379,8 @@ def _frame(field: Field, columns: dict[str, Floats | pd.Series], p_convention: s
     """Results of the known units in the caller's order, NaN elsewhere; warns of islands."""
     whole: dict[str, Floats | pd.Series | str] = {}
     for name, result in columns.items():
-        if isinstance(result, np.ndarray):
-            everywhere = np.full(len(field.index), np.nan)
-            everywhere[field.place] = result
-            result = everywhere
-        whole[name] = result
-    convention = pd.Series([p_convention]).array.take(np.zeros(len(field.index), dtype=np.int64))
+        whole[name] = field.spread(result, np.nan) if isinstance(result, np.ndarray) else result
+    convention = pd.Series([p_convention]).array.take(np.zeros(len(field.index), dtype=np.int8))
     frame = pd.DataFrame(whole | {"p_convention": convention}, index=field.index)
     frame.attrs.update(attrs, weights=field.weights)
     alone = field.index[field.place[field.islands]]
