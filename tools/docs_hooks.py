@@ -1,4 +1,5 @@
-"""Pages of the documentation that are made, not written: the glossary from the registry, the API from the public names.
+"""Pages of the documentation that are made, not written: the glossary from the registry, the API from the public names, the code behind
+the methods; and what is set into written pages: formulas, tables of facts, links from the name of a function to its code.
 
 Called by mkdocs (``hooks`` in mkdocs.yml). Made pages cannot fall behind the code.
 """
@@ -9,6 +10,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Sequence
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -24,12 +26,16 @@ from carbonshed.registry import Term, terms  # noqa: E402
 GROUPS = {
     "The whole study": ("Study", "Result"),
     "Land": ("Grid", "coarsen", "tabulate_land_area", "tabulate_grids"),
+    "Larger than one machine": ("plan_land_area", "Cluster"),
     "Carbon": ("carbon_sink", "allocate"),
     "Scale": ("scale_response", "choose_scale"),
     "Spatial statistics": ("global_moran", "local_moran", "getis_ord"),
     "Zones": ("zoning_indicators", "classify_zones", "SOM"),
     "Compensation": ("revise_account", "compensation_amount", "compensation_priority", "compensation_flow"),
 }
+BESIDE = {"plan_land_area": "readers.land_cover", "Cluster": "study.cluster"}
+"""Names that are used with the public ones and stand in a module of their own."""
+
 GLOSSARY: dict[str, dict[str, Any]] = {
     "en": {
         "lead": "Every quantity of the tables, in alphabetical order of the column names; `carbonshed terms NAME` says the same.",
@@ -61,25 +67,143 @@ API_ZH = """# Python 接口
 每个量的中文名见[术语表](glossary.md)。
 """
 
+FUNCTIONS = """# The code behind the methods
+
+Every function that the pages on methods and decisions name and that is not a [public name](api.md): its formula, shapes, errors, source, an
+example, and the code itself.
+"""
+
+FUNCTIONS_ZH = """# 方法背后的代码
+
+方法与设计决策各页提到的函数（公开名称见 <a href="../api.html">Python API</a>）及其代码，说明为英文：<a href="../functions.html">The code behind the methods</a>。
+"""
+
+SITES: set[str] = set()
+OWN_LANGUAGE = """{
+  const isChinese = document.documentElement.lang.startsWith("zh");
+  __index.docs = __index.docs.filter((each) => each.location.startsWith("zh/") === isChinese);
+}
+"""
+LINKED = ("methods.md", "decisions/")
+"""Pages on which the name of a function is a link to its code."""
+
 
 def on_pre_build(config: Any) -> None:
     """Write the made pages beside the written ones (git leaves them out)."""
     made = {"glossary.md": glossary("en"), "glossary.zh.md": glossary("zh"), "api.md": api(), "api.zh.md": API_ZH}
+    made |= {"functions.md": functions(), "functions.zh.md": FUNCTIONS_ZH}
     for name, text in made.items():
         path = Path(config.docs_dir) / name
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
 
 
+def on_config(config: Any) -> None:
+    """Remember where the site goes, for `on_shutdown`."""
+    config.extra.setdefault("polyfills", [])
+    SITES.add(str(config.site_dir))
+
+
+def on_shutdown() -> None:
+    """Search from a folder: browsers read no JSON there, so the index is set into a script as well, each page seeing its own language."""
+    for site in SITES:
+        index = Path(site) / "search" / "search_index.json"
+        if index.is_file():
+            index.with_suffix(".js").write_text(f"var __index = {index.read_text(encoding='utf-8')};\n{OWN_LANGUAGE}", encoding="utf-8")
+
+
 def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
-    """Fill ``<!-- table: NAME -->`` from the data files; join the lines of Chinese paragraphs, where a browser would show a space."""
-    if page.file.src_path.endswith(".zh.md"):
+    """Fill the marks from the data files, link functions; join the lines of Chinese paragraphs, where a browser would show a space."""
+    path = page.file.src_path.replace("\\", "/")
+    lang = "zh" if path.endswith(".zh.md") else "en"
+    if lang == "zh":
         markdown = joined(markdown)
     for name, make in TABLES.items():
         mark = f"<!-- table: {name} -->"
         if mark in markdown:
             markdown = markdown.replace(mark, make())
-    return markdown
+    markdown = re.sub(r"<!-- formulas: (\w+) -->", lambda found: formula_list(found[1], lang), markdown)
+    return linked(markdown, path, lang) if path.replace(".zh.md", ".md").startswith(LINKED) else markdown
+
+
+def formula_list(part: str, lang: str) -> str:
+    """The formulas of one part of the methods, with units, symbols, sources, and the functions that hold them."""
+    rows = []
+    for row in _formulas():
+        if row["in"] == part:
+            is_zh = lang == "zh"
+            source = row.get("source_zh", row.get("source")) if is_zh else row.get("source")
+            told = f"{row[f'{lang}_where']}{'。' if is_zh else '. '}{source}" if source else row[f"{lang}_where"]
+            formula = row.get("formula_zh", row["formula"]) if is_zh else row["formula"]
+            shown = f'<span class="formula">{_raised(formula)}</span> <small>[{row["unit"]}]</small>'
+            rows.append(f"**{row[lang]}** `{row['code']}`<br>{shown}<br><small>{_raised(told)}</small>")
+    if not rows:
+        raise ValueError(f"tools/formulas.toml has no formulas for {part!r}")
+    return '<div class="formulas" markdown>\n\n' + "\n\n".join(rows) + "\n\n</div>"
+
+
+def _formulas() -> list[dict[str, str]]:
+    rows: list[dict[str, str]] = tomllib.loads((ROOT / "tools" / "formulas.toml").read_text(encoding="utf-8"))["formula"]
+    return rows
+
+
+def _raised(text: str) -> str:
+    r"""Indices below and exponents above the line; `|` and `*` as signs.
+
+    >>> _raised("A_{k}^{2} | x*")
+    'A<sub>k</sub><sup>2</sup> &#124; x&#42;'
+    """
+    text = text.replace("|", "&#124;").replace("*", "&#42;")
+    for _ in range(2):  # an index may hold one of its own
+        text = re.sub(r"([_^])\{([^{}]*)\}", lambda found: f"<{TAGS[found[1]]}>{found[2]}</{TAGS[found[1]]}>", text)
+    return re.sub(r"(?<![\w>])([a-zA-Z])(?![\w(])", r"<i>\1</i>", text) if "`" not in text and "<sub>" in text else text
+
+
+TAGS = {"_": "sub", "^": "sup"}
+
+
+def linked(markdown: str, path: str, lang: str) -> str:
+    """The page with each function's name in backticks as a link to its code; code blocks and links stay as they are."""
+    up = "../" * path.count("/")
+    if lang == "zh":
+        up += "../"  # the Chinese pages stand in a folder of their own, the code only in the English site
+
+    def link(found: re.Match[str]) -> str:
+        module = function_modules().get(found[1])
+        if module is None:
+            return found[0]
+        page = "api" if found[1] in PUBLIC else "functions"
+        return f'<a href="{up}{page}.html#carbonshed.{module}.{found[1]}"><code>{found[1]}</code></a>'
+
+    parts = re.split(r"(^```.*?^```|^    .*?$|\[[^\]]*\]\([^)]*\))", markdown, flags=re.MULTILINE | re.DOTALL)
+    return "".join(part if place % 2 else re.sub(r"`(\w+)`", link, part) for place, part in enumerate(parts))
+
+
+@cache
+def function_modules() -> dict[str, str]:
+    """Module of each function and class of ours below the interfaces that has one place; a public name's is that of `PUBLIC`."""
+    found: dict[str, list[str]] = {}
+    folder = ROOT / "src" / "carbonshed"
+    for file in sorted(folder.rglob("*.py")):
+        module = ".".join(file.relative_to(folder).with_suffix("").parts)
+        if module.split(".")[0] not in ("present", "interfaces"):
+            for name in re.findall(r"^(?:def|class) ([A-Za-z]\w+)", file.read_text(encoding="utf-8"), flags=re.MULTILINE):
+                found.setdefault(name, []).append(module)
+    return {name: modules[0] for name, modules in found.items() if len(modules) == 1} | dict(PUBLIC)
+
+
+def functions() -> str:
+    """The functions that the linked pages and the formulas name, by floor, with their code."""
+    pages = [page for start in LINKED for page in sorted((ROOT / "docs").glob(f"{start}*.md" if start.endswith("/") else start))]
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages) + "".join(f"`{row['code']}`" for row in _formulas())
+    known = function_modules()
+    named = sorted({(known[name], name) for name in re.findall(r"`(\w+)`", text) if name in known and name not in PUBLIC})
+    lines = [FUNCTIONS]
+    for floor, rows in groupby(named, key=lambda row: row[0].split(".")[0]):
+        lines += [f"## {floor}", ""]
+        for module, name in rows:
+            lines += [f"::: carbonshed.{module}.{name}", "    options:", "      heading_level: 3", ""]
+    return "\n".join(lines)
 
 
 def joined(text: str) -> str:
@@ -203,6 +327,7 @@ def api() -> str:
     for group, names in GROUPS.items():
         text += [f"## {group}", ""]
         for name in names:
-            if name in PUBLIC:
-                text += [f"::: carbonshed.{PUBLIC[name]}.{name}", "    options:", "      heading_level: 3", ""]
+            module = PUBLIC.get(name) or BESIDE[name]
+            beside = [] if name in PUBLIC else [f"`from carbonshed.{module} import {name}`", ""]
+            text += [f"::: carbonshed.{module}.{name}", "    options:", "      heading_level: 3", "", *beside]
     return "\n".join(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 PAIRS = [page for page in sorted(DOCS.rglob("*.md")) if page.with_suffix(".zh.md").is_file() and not page.name.endswith(".zh.md")]
-SHORT = {"api.md", "benchmarks.md", "damaged-input.md", "glossary.md", "promises.md", "reproducing-the-published-study.md"}
+SHORT = {"api.md", "functions.md", "benchmarks.md", "damaged-input.md", "glossary.md", "promises.md", "reproducing-the-published-study.md"}
 """Pages whose Chinese one is made, or explains and links to the English one."""
 
 
@@ -45,3 +46,29 @@ def test_worked_numbers_name_functions_with_an_example(lang):
     for name in named:
         held = [re.search(rf'^def {name}\(.*?""".*?"""', source, flags=re.MULTILINE | re.DOTALL) for source in sources]
         assert any(found and ">>>" in found[0] and name in found[0].partition(">>>")[2] for found in held), name
+
+
+def formulas() -> list[dict[str, str]]:
+    return tomllib.loads((ROOT / "tools" / "formulas.toml").read_text(encoding="utf-8"))["formula"]
+
+
+def test_every_method_has_formulas_worked_numbers_and_departures_from_print():
+    """What a researcher looks for in each part: the formula with its unit and code, numbers to check by hand, and where we differ, and why."""
+    for lang, worked, departures in (
+        ("", "Worked numbers", "Where we depart from print, and why"),
+        ("zh.", "算例", "与文献不同之处及原因"),
+    ):
+        parts = re.split(r"^## \d", (DOCS / f"methods.{lang}md").read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+        assert len(parts) == 6
+        marks = [re.findall(r"<!-- formulas: (\w+) -->", part) for part in parts]
+        assert [len(found) for found in marks] == [1] * 6 and {found[0] for found in marks} == {row["in"] for row in formulas()}
+        assert all(f"### {worked}\n" in part and f"### {departures}\n" in part for part in parts)
+
+
+def test_every_formula_has_its_code_its_unit_and_both_languages():
+    sources = "\n".join(file.read_text(encoding="utf-8") for file in (ROOT / "src" / "carbonshed").rglob("*.py"))
+    for row in formulas():
+        assert {"in", "en", "zh", "formula", "unit", "en_where", "zh_where", "code"} <= set(row), row
+        assert re.search(rf"^(def|class) {row['code']}\b", sources, flags=re.MULTILINE), row["code"]
+        assert not re.search("[一-鿿]", row["en_where"] + row["formula"]) and re.search("[一-鿿]", row["zh_where"]), row
+        assert row["formula"].count("{") == row["formula"].count("}")
