@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import geopandas as gpd
 import numpy as np
@@ -80,6 +80,45 @@ def _one_row_each(money: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 def compensation_step(context: Context) -> StepOutput:
     """Account, revision, price, ability, cap, closure, priority; balance B_N; direction by province and city."""
     spec, chosen = context.spec, compensation_settings(context.spec)
+    money = amounts_of_counties(context)
+    output, counties, ranked, prices = money.output, money.counties, money.ranked, money.prices
+    table = output.tables["compensation"]
+    output.tables.update(
+        {
+            "balance": balance(ranked),
+            "balance_summary": balance_summary(ranked),
+            "direction": _direction(ranked),
+            "revision_properties": _properties_of_all_forms(context, counties, chosen),
+            "direction_by_form": _direction_of_all_forms(context, counties, prices, chosen),
+            "direction_by_preset": _direction_of_presets(context, prices),
+        }
+    )
+    if len(spec.study.years) > 1:
+        output.tables["priority_stability"] = priority_stability(ranked)
+    if "province" in ranked and "population" in ranked:
+        output.choices["direction"] = [asdict(check) for check in direction_checks(ranked, by="province")]
+    _add_fairness(output, table, counties)
+    if {"carbon_source_consumption", "province", "population"} <= set(counties):
+        produced = counties.assign(carbon_source=counties.get("carbon_source_production", counties["carbon_source"]))
+        beta = spec.compensation.beta
+        output.tables["responsibility_comparison"] = compare_responsibility(
+            produced, lambda a: _amounts(_revise(a, chosen), prices, chosen), beta=beta
+        )
+    return output
+
+
+class MoneyOfCounties(NamedTuple):
+    """The table of amounts as a step's output, and what it was made from: counties without shapes, their ranked amounts, the prices."""
+
+    output: StepOutput
+    counties: pd.DataFrame
+    ranked: pd.DataFrame
+    prices: dict[int, Price]
+
+
+def amounts_of_counties(context: Context) -> MoneyOfCounties:
+    """Account, revision, price, ability, cap, closure and priority of the counties that take part, and the sums of both sides."""
+    spec, chosen = context.spec, compensation_settings(context.spec)
     shapes = compensated_counties(context).sort_values("year", kind="stable")
     counties = pd.DataFrame(shapes.drop(columns="geometry"))
     if "gdp_yuan" not in counties:
@@ -93,35 +132,15 @@ def compensation_step(context: Context) -> StepOutput:
     ranked = compensation_priority(amounts)
     table = pd.concat([ranked, institution_rows(amounts, closure=chosen["closure"])])
     places = [*shapes.geometry, *[None] * (len(table) - len(ranked))]  # years rise in both
-    output = StepOutput(
-        tables={
-            "compensation": gpd.GeoDataFrame(table, geometry=places, crs=shapes.crs),
-            "compensation_totals": amount_summary(amounts, closure=chosen["closure"]),
-            "balance": balance(ranked),
-            "balance_summary": balance_summary(ranked),
-            "direction": _direction(ranked),
-            "revision_properties": _properties_of_all_forms(context, counties, chosen),
-            "direction_by_form": _direction_of_all_forms(context, counties, prices, chosen),
-            "direction_by_preset": _direction_of_presets(context, prices),
-        }
-    )
-    if len(spec.study.years) > 1:
-        output.tables["priority_stability"] = priority_stability(ranked)
-    if "province" in ranked and "population" in ranked:
-        output.choices["direction"] = [asdict(check) for check in direction_checks(ranked, by="province")]
+    compensation = gpd.GeoDataFrame(table, geometry=places, crs=shapes.crs)
+    totals = amount_summary(amounts, closure=chosen["closure"])
+    output = StepOutput(tables={"compensation": compensation, "compensation_totals": totals})
     _money_totals(output, table, chosen["closure"])
     record = {key: value for key, value in chosen.items() if value is not None}
     last = prices[spec.study.years[-1]]
     output.choices |= {"preset": spec.compensation.preset, **record, "price": asdict(last), "p_convention": "two_sided"}
     output.choices |= {"responsibility": spec.compensation.responsibility, "price_path": {y: p.value for y, p in prices.items()}}
-    _add_fairness(output, table, counties)
-    if {"carbon_source_consumption", "province", "population"} <= set(counties):
-        produced = counties.assign(carbon_source=counties.get("carbon_source_production", counties["carbon_source"]))
-        beta = spec.compensation.beta
-        output.tables["responsibility_comparison"] = compare_responsibility(
-            produced, lambda a: _amounts(_revise(a, chosen), prices, chosen), beta=beta
-        )
-    return output
+    return MoneyOfCounties(output, counties, ranked, prices)
 
 
 def _add_fairness(output: StepOutput, table: pd.DataFrame, counties: pd.DataFrame) -> None:
@@ -283,7 +302,7 @@ def _placed(context: Context, money: gpd.GeoDataFrame) -> pd.DataFrame:
 
     placed = once_per_county(context, "places of counties", money, make).reindex(money.index)
     columns = [column for column in ("year", "payable", "receivable", "basin") if column in money]
-    return with_columns(pd.DataFrame(money[columns]), {name: placed[name].to_numpy() for name in placed})
+    return with_columns(pd.DataFrame(money[columns]), {name: placed[name].to_numpy() for name in ("lon", "lat")})
 
 
 def flows_step(context: Context) -> StepOutput:

@@ -29,7 +29,7 @@ from carbonshed.study.frames import by_year
 from carbonshed.study.money_steps import once_per_county
 from carbonshed.study.pipeline import Context, Progress, StepOutput
 from carbonshed.study.policy_inputs import lines_of_zones
-from carbonshed.zoning.classify import fit_zones
+from carbonshed.zoning.classify import COUNTS, fit_zones
 from carbonshed.zoning.contiguity import contiguous_zones
 from carbonshed.zoning.explanations import zone_centres, zone_explanations
 from carbonshed.zoning.indicators import zoning_indicators
@@ -125,17 +125,13 @@ def zones_step(context: Context) -> StepOutput:
     spec = context.spec
     accounts = zoning_accounts(spec, context.tables)
     context.progress(0.1, "clustering")
-    model = fit_study_zones(spec, context.tables)
-    zones = model.zones
-    summary = zone_summary(zones, accounts)
-    side = float(accounts["scale_km"].iloc[0]) if "scale_km" in accounts else None
-    lines = lines_of_zones(zones, context.input_files.paths, context.tables.get("pieces"), side)
-    context.progress(0.8, "explaining")
-    reasons = zone_explanations(model)
-    zones = zones.assign(**{str(name): part[name].array for part in (lines, reasons) for name in part})
-    output = StepOutput(tables={"zones": zones, "zone_summary": summary, "zone_naming": model.naming})
+    # where the study compares methods, the step `worth` looks at other numbers of zones, with more beside
+    model = zone_model(spec, accounts, counts=() if spec.zoning.runs else COUNTS)
+    output = zones_and_summary(context, model, accounts)
+    zones = output.tables["zones"]
+    output.tables["zone_naming"] = model.naming
     output.tables["zone_centres"] = zone_centres(model)
-    if not spec.zoning.runs:  # else the step `worth` gives it, with more beside
+    if not spec.zoning.runs:
         output.tables["choice_of_k"] = model.choice_of_k
     if model.clusterer.som is not None:
         output.tables["som_nodes"] = som_nodes(model)
@@ -147,6 +143,18 @@ def zones_step(context: Context) -> StepOutput:
         again = zone_model(spec, other, counts=()).zones
         output.tables["allocation_zones"] = zones_side_by_side(zones, again, accounts)
         output.tables["allocation_zone_changes"] = zone_changes(output.tables["allocation_zones"])
+    return output
+
+
+def zones_and_summary(context: Context, model: ZoneModel, accounts: pd.DataFrame) -> StepOutput:
+    """The zones with their reasons and the planner's lines, what each zone holds, and the checks that zones hold what the accounts do."""
+    summary = zone_summary(model.zones, accounts)
+    side = float(accounts["scale_km"].iloc[0]) if "scale_km" in accounts else None
+    lines = lines_of_zones(model.zones, context.input_files.paths, context.tables.get("pieces"), side)
+    context.progress(0.6, "explaining")
+    reasons = zone_explanations(model)
+    zones = model.zones.assign(**{str(name): part[name].array for part in (lines, reasons) for name in part})
+    output = StepOutput(tables={"zones": zones, "zone_summary": summary})
     for quantity in CARBON:
         for year, rows in by_year(accounts):
             in_zones = float(summary.loc[summary["year"] == year, quantity].sum())
@@ -230,7 +238,7 @@ def _local(rows: pd.DataFrame, values: pd.Series, quantity: str, year: int, neig
     hot = getis_ord(values, neighbours, star=True, seed=seed)
     columns: dict[str, Any] = {"year": year, "quantity": quantity, **{str(name): moran[name].array for name in moran}}
     columns |= {name: hot[name].array for name in ("gi_star_z", "gi_star_p", "gi_star_class", "gi_star_class_fdr")}
-    standard = _standard_values(values.to_numpy())
+    standard = _standard_values(values.to_numpy(dtype=np.float64))
     lag = moran["local_moran_i"].to_numpy() / np.where(standard != 0, standard, np.nan)
     return pd.DataFrame(columns | {"standard_value": standard, "spatial_lag": lag}, index=values.index.rename("unit_id"))
 

@@ -73,6 +73,8 @@ class Step:
         Roles of the input files it depends on.
     when : callable
         Whether the study has this step at all.
+    live : callable, optional
+        The part of `run` that the live tables take (`Study.live`), with the same numbers; none: the step gives no live table.
     """
 
     name: str
@@ -81,6 +83,7 @@ class Step:
     reads: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     when: Callable[[Spec], bool] = lambda spec: True
+    live: Callable[[Context], StepOutput] | None = None
 
 
 @dataclass

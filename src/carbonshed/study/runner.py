@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from carbonshed.readers.row_tasks import RunTasks
 from carbonshed.study.config import Spec
 from carbonshed.study.exported import stale, stale_text
 from carbonshed.study.inputs import InputFiles
+from carbonshed.study.live_steps import LIVE_TABLES
 from carbonshed.study.lock import one_writer
 from carbonshed.study.manifest import build_manifest
 from carbonshed.study.pipeline import Context, Progress, Step, StepError, StepOutput, StoredTables, run_step, step_parts
@@ -92,6 +93,24 @@ def run_in_memory(job: Job) -> tuple[StoredTables, dict[str, Any]]:
     tables, done = StoredTables({}), Records()
     _run_steps(job, tables, done, None)
     return tables, job.manifest(done)
+
+
+def run_live(job: Job) -> tuple[StoredTables, dict[str, Any]]:
+    """Only the live tables, in memory: of each step its live part, or the whole of it where that is known already."""
+    tables, done = StoredTables({}), Records()
+    context = Context(job.spec, job.files, tables, keys=job.keys, memory=job.memory, run_tasks=job.run_tasks)
+    for step in job.chain:
+        key = job.keys[step.name]
+        place = key if step.live in (None, step.run) else f"live {key}"
+        output = job.memory.get(key) or job.memory.get(place)
+        if output is None:
+            if step.live is None:
+                continue
+            output = job.memory[place] = _run_guarded(replace(step, run=step.live), context, job.files)
+        tables.remember(output.tables)
+        if step.live is not None:
+            done[step.name] = _record(step.name, key, job.parts[step.name], output, None)
+    return StoredTables({name: tables[name] for name in LIVE_TABLES if name in tables}), job.manifest(done)
 
 
 def run_into(job: Job, store: Store, finish: Finish | None = None) -> tuple[StoredTables, dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from carbonshed.study.change_steps import change_step, has_change
 from carbonshed.study.config import Spec
 from carbonshed.study.land_steps import accounts_step, land_area_step
+from carbonshed.study.live_steps import live_amounts, live_zones
 from carbonshed.study.money_steps import compensation_step, flows_step
 from carbonshed.study.pattern_steps import centre_step, scale_step, statistics_step, zones_step
 from carbonshed.study.pipeline import Step
@@ -30,19 +31,36 @@ STEPS: tuple[Step, ...] = (
         reads=("study.years", "study.crs", "counties", "region", "land_cover", "grid.base_km"),
         files=LAND,
         when=has_grid,
+        live=land_area_step,
     ),
     Step(
         "accounts",
         accounts_step,
+        live=accounts_step,
         needs=("land_area",),
         reads=("study.years", "study.crs", "counties", "accounting", "emissions", "economy", "grid"),
         files=("counties", "region", "county_table", "crosswalk", "emissions", "economy", "coefficients"),
     ),
     Step("scale", scale_step, needs=("accounts",), reads=("scale", "grid", "study.seed"), when=has_grid),
-    Step("zones", zones_step, needs=("accounts", "scale"), reads=("zoning", "scale.quantity", "study.seed"), files=("policy", "mfz_types")),
+    Step(
+        "zones",
+        zones_step,
+        needs=("accounts", "scale"),
+        reads=("zoning", "scale.quantity", "study.seed"),
+        files=("policy", "mfz_types"),
+        live=live_zones,
+    ),
     Step("worth", worth_step, needs=("accounts", "scale", "zones"), reads=("zoning", "grid", "study.seed"), when=has_worth),
-    Step("compensation", compensation_step, needs=("accounts",), reads=("compensation",), when=has_counties),
-    Step("flows", flows_step, needs=("accounts", "compensation"), reads=("compensation",), files=("flow_cost",), when=has_counties),
+    Step("compensation", compensation_step, needs=("accounts",), reads=("compensation",), when=has_counties, live=live_amounts),
+    Step(
+        "flows",
+        flows_step,
+        needs=("accounts", "compensation"),
+        reads=("compensation",),
+        files=("flow_cost",),
+        when=has_counties,
+        live=flows_step,
+    ),
     Step("statistics", statistics_step, needs=("accounts", "scale", "compensation"), reads=("study.seed", "scale.quantity")),
     Step(
         "change",

@@ -17,7 +17,7 @@ from carbonshed.study.inputs import InputFiles, input_files
 from carbonshed.study.pipeline import Progress, StepOutput, StoredTables, active
 from carbonshed.study.plan import plan_rows
 from carbonshed.study.provenance import Finder
-from carbonshed.study.runner import Finish, Job, run_in_memory, run_into
+from carbonshed.study.runner import Finish, Job, run_in_memory, run_into, run_live
 from carbonshed.study.steps import STEPS
 from carbonshed.study.store import Store
 
@@ -306,6 +306,25 @@ class Study:
         store = Store(self._folder(out))
         store.check_writable()
         return Result(*run_into(job, store, finish), store.folder)
+
+    def live(self) -> Result:
+        """The live tables alone, in memory: accounts, zones, amounts and flows, each number as `run` gives it.
+
+        What takes resampling to know (p-values, the interval of the scale, the stability of zones) and what is compared with other
+        settings is left to `run`, so that a changed price or coefficient answers while a slider moves. Steps that the change does not
+        touch are taken from what this study and its scenarios have computed before.
+
+        Returns
+        -------
+        Result
+            With the tables `carbonshed.study.live_steps.LIVE_TABLES`, as far as the study has them; ``manifest["is_complete"]`` is false.
+
+        Raises
+        ------
+        InputError
+            As `run`.
+        """
+        return Result(*run_live(self._job(None, _silent)))
 
     def _job(self, until: str | None, progress: Progress, run_tasks: RunTasks | None = None) -> Job:
         chain, wanted = active(STEPS, self.spec), active(STEPS, self.spec, until)
