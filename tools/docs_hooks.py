@@ -75,7 +75,8 @@ example, and the code itself.
 
 FUNCTIONS_ZH = """# 方法背后的代码
 
-方法与设计决策各页提到的函数（公开名称见 <a href="../api.html">Python API</a>）及其代码，说明为英文：<a href="../functions.html">The code behind the methods</a>。
+方法与设计决策各页提到的函数（公开名称见 <a href="../api.html">Python API</a>）及其代码，说明为英文：
+<a href="../functions.html">The code behind the methods</a>。
 """
 
 SITES: set[str] = set()
@@ -151,7 +152,7 @@ def _raised(text: str) -> str:
     r"""Indices below and exponents above the line; `|` and `*` as signs.
 
     >>> _raised("A_{k}^{2} | x*")
-    'A<sub>k</sub><sup>2</sup> &#124; x&#42;'
+    '<i>A</i><sub>k</sub><sup>2</sup> &#124; <i>x</i>&#42;'
     """
     text = text.replace("|", "&#124;").replace("*", "&#42;")
     for _ in range(2):  # an index may hold one of its own
