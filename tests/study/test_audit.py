@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import tomllib
+import warnings
 import zlib
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,9 +17,13 @@ from typer.testing import CliRunner
 
 import carbonshed as cs
 from carbonshed import registry
+from carbonshed.checks import DataWarning
 from carbonshed.interfaces.cli import app
 from carbonshed.study.auditing import SUBJECTS, audit, identities
 from carbonshed.study.ledger import EXACT, Ledger
+from carbonshed.study.store import Store
+from carbonshed.study.toml_text import to_toml
+from carbonshed.study.twin.write import write_twin
 from carbonshed.study.verifying import verify
 
 PLANTED = 1e-6
@@ -69,6 +76,38 @@ def test_a_result_adds_up(finished_study):
     found = audit(finished_study / "results")
     assert len(found) > 150 and all(row.holds for row in found)
     assert max(row.relative_error for row in found) < 1e-9 and all(row.zh and row.en for row in found)
+
+
+@pytest.fixture(scope="module")
+def coarse_twin(tmp_path_factory) -> Path:
+    """The result of the simulated twin on coarse grids, two of its years."""
+    path = write_twin(tmp_path_factory.mktemp("twin"), pixel_m=1000)
+    values = tomllib.loads(path.read_text(encoding="utf-8"))
+    coarse = {"scale": {"permutations": 200, "draws": 20}, "zoning": {"runs": 0}, "grid": {"base_km": 24, "scales_km": [24, 48]}}
+    for section, changes in {**coarse, "study": {"years": [2000, 2020]}}.items():
+        values.setdefault(section, {}).update(changes)
+    path.write_text(to_toml(values), encoding="utf-8")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        cs.Study.open(path).run()
+    return path.parent / "results"
+
+
+@pytest.mark.slow
+def test_the_twin_adds_up_and_a_planted_error_is_found(coarse_twin):
+    found = audit(coarse_twin)
+    assert len(found) > 150 and [row.en for row in found if not row.holds] == []
+    assert max(row.relative_error for row in found) < 1e-9
+    tables = {"accounts_grid": "carbon_sink", "zones": "carbon_source", "compensation": "payable", "flows": "compensation_flow", "pieces": "forest"}
+    for name, column in tables.items():
+        frame = Store(coarse_twin).read_table(name)
+        changed = planted(frame, column, np.random.default_rng(11))
+        assert changed is not None, name
+        path = Store(coarse_twin).table_path(name)
+        before = path.read_bytes()
+        Store(coarse_twin).write_table(name, changed)
+        assert not all(row.holds for row in audit(coarse_twin)), f"{name}.{column}"
+        path.write_bytes(before)
 
 
 def planted(frame: pd.DataFrame, column: str, rng: np.random.Generator) -> pd.DataFrame | None:
