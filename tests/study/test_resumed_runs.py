@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 
 import pytest
 
@@ -67,9 +68,9 @@ def test_what_is_said_of_the_inputs_is_said_once_whichever_step_reads_them_first
 
     real = pipeline.read_inputs
 
-    def doubtful(spec, files):
+    def doubtful(*given):
         checks.warn("a column nobody knows")
-        return real(spec, files)
+        return real(*given)
 
     monkeypatch.setattr(pipeline, "read_inputs", doubtful)
     whole = cs.Study.open(small_study).run(tmp_path / "whole", until="accounts").manifest
@@ -77,3 +78,77 @@ def test_what_is_said_of_the_inputs_is_said_once_whichever_step_reads_them_first
     again = cs.Study.open(small_study).run(tmp_path / "stopped", until="accounts").manifest
     assert [row["step"] for row in whole["warnings"] if "nobody knows" in row["message"]] == ["land_area"]
     assert again["digest"] == whole["digest"]
+
+
+DERIVED = {"has_grid": "land_cover"}
+KEYED_OTHERWISE = {"change": {"spatial_statistics"}}
+"""Of the step `statistics` only rows that depend on nothing but what `change` itself is keyed by (see `STEPS`)."""
+
+
+class Watched:
+    """A specification that notes which of its sections, and which keys of `study`, are asked for."""
+
+    def __init__(self, spec, asked: set[str], before: str = ""):
+        self._spec, self._asked, self._before = spec, asked, before
+
+    def __getattr__(self, name):
+        value = getattr(self._spec, name)
+        if name == "study":
+            return Watched(value, self._asked, "study.")
+        self._asked.add(self._before + name)
+        return value
+
+
+class WatchedTables(Mapping):
+    """Tables that note which of them were read."""
+
+    def __init__(self, tables, asked: set[str]):
+        self._tables, self._asked = tables, asked
+
+    def __getitem__(self, name):
+        self._asked.add(name)
+        return self._tables[name]
+
+    def __iter__(self):
+        return iter(self._tables)
+
+    def __len__(self):
+        return len(self._tables)
+
+
+def test_no_step_uses_a_key_or_a_table_that_its_key_does_not_hold(small_study, monkeypatch):
+    from carbonshed.study import runner
+
+    path = small_study / "study.toml"
+    text = path.read_text(encoding="utf-8").replace("[zoning]\n", "[scale]\npermutations = 200\ndraws = 20\n\n[zoning]\nruns = 0\n")
+    path.write_text(text, encoding="utf-8")
+    steps = {step.name: step for step in STEPS}
+    made_by: dict[str, str] = {}
+    real, unknown, seen = runner.run_step, [], set()
+
+    def needs(name: str) -> set[str]:
+        return {name}.union(*(needs(each) for each in steps[name].needs if each in steps))
+
+    def watched(step, context):
+        asked, read = set(), set()
+        context.inputs  # reading them is the same for every step; their bytes stand in the key
+        spec, tables = context.spec, context.tables
+        context.spec, context.tables = Watched(spec, asked), WatchedTables(tables, read)
+        try:
+            output = real(step, context)
+        finally:
+            context.spec, context.tables = spec, tables
+        keys = {key for name in needs(step.name) for key in steps[name].reads}
+        sections = {key.partition(".")[0] for key in keys if not key.startswith("study.")}
+        own = {DERIVED.get(key, key) for key in asked}
+        unknown.extend(f"{step.name} reads {key}" for key in own - keys - sections)
+        others = {name for name in read & made_by.keys() if made_by[name] not in needs(step.name)}
+        unknown.extend(f"{step.name} reads table {name}" for name in others - KEYED_OTHERWISE.get(step.name, set()))
+        made_by.update(dict.fromkeys(output.tables, step.name))
+        seen.update(f"{step.name}.{key}" for key in asked)
+        return output
+
+    monkeypatch.setattr(runner, "run_step", watched)
+    cs.Study.open(small_study).run()
+    assert {"scale.scale", "zones.zoning", "compensation.compensation", "scale.study.seed"} <= seen
+    assert sorted(set(unknown)) == []
