@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import geopandas as gpd
 import pandas as pd
@@ -28,13 +28,13 @@ from carbonshed.spatial.counties import canonical_counties, county_problems
 from carbonshed.spatial.crs import equal_area_crs, require_equal_area
 from carbonshed.spatial.grid import Grid
 from carbonshed.spatial.overlay import overlay
-from carbonshed.study.base_year import onto_base_year
 from carbonshed.study.config import Spec
 from carbonshed.study.policy_inputs import planner_tables
 from carbonshed.study.provenance import Finder, file_state
 from carbonshed.study.raster_inputs import raster_problems, raster_roles
 from carbonshed.study.settings import settings_problems
-from carbonshed.study.total_inputs import read_emissions, read_long, read_totals, unknown_carbon, warn_all
+from carbonshed.study.table_inputs import SHAPES, Keep, attempt, kept_tables, read_anew
+from carbonshed.study.total_inputs import warn_all
 
 READ_WITH: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"coefficients": ("npp", "respiration"), "emissions": ("lights", "population", "gdp")}
@@ -197,7 +197,7 @@ class Inputs:
         return overlay(grid, self.land_units)
 
 
-def read_inputs(spec: Spec, files: InputFiles) -> Inputs:
+def read_inputs(spec: Spec, files: InputFiles, keep: Keep = read_anew) -> Inputs:
     """Read all inputs of a study.
 
     Raises
@@ -205,18 +205,49 @@ def read_inputs(spec: Spec, files: InputFiles) -> Inputs:
     InputError
         With every problem of every file.
     """
-    inputs, problems = gather_inputs(spec, files)
+    inputs, problems = gather_inputs(spec, files, keep)
     if problems:
         raise InputError(problems)
     return inputs
 
 
-def gather_inputs(spec: Spec, files: InputFiles) -> tuple[Inputs, list[Problem]]:
+class _Shapes(NamedTuple):
+    """Boundaries in the CRS of the study (None where they could not be read), and what is wrong with them."""
+
+    crs: CRS | None
+    counties: gpd.GeoDataFrame | None
+    region: gpd.GeoDataFrame | None
+    problems: list[Problem]
+
+
+def gather_inputs(spec: Spec, files: InputFiles, keep: Keep = read_anew) -> tuple[Inputs, list[Problem]]:
     """Read what can be read, and list what is wrong with the rest; what could not be read is None."""
+    shapes = keep("boundaries", lambda: _read_shapes(spec, files), files=("counties", "region"), keys=SHAPES)
+    problems = list(shapes.problems)
+    crs, counties, region = shapes.crs, shapes.counties, shapes.region
+    units = counties if counties is not None else region
+    table, extra, emissions, economy = kept_tables(spec, files.paths, counties, units, problems, keep)
+    if units is not None:
+        found = raster_problems(spec, files.rasters, units)
+        problems += [p for p in found if p.severity == "error"]
+        warn_all(found)
+    own = files.paths.get("coefficients", [])
+    found = settings_problems(spec, counties, *own)
+    problems += [p.within(own[0].name) if own and p.where.startswith("coefficients ") else p for p in found]
+    problems += _proxy_problems(spec)
+    attempt(problems, planner_tables, files.paths, None if counties is None else counties.index)
+    if "flow_cost" in files.paths:
+        attempt(problems, cost_matrix, files.paths["flow_cost"][0])
+    warn_all(_missing_classes(spec, files))
+    known_crs = cast(CRS, crs)  # None only where there is a problem
+    return Inputs(spec, files, known_crs, counties, region, table, emissions, economy, extra), problems
+
+
+def _read_shapes(spec: Spec, files: InputFiles) -> _Shapes:
     problems: list[Problem] = []
-    raw_counties = _attempt(problems, _read_raw_counties, spec, files)
-    raw_region = _attempt(problems, _read_raw_region, spec, files)
-    crs = _attempt(problems, _study_crs, spec, raw_counties, raw_region)
+    raw_counties = attempt(problems, _read_raw_counties, spec, files)
+    raw_region = attempt(problems, _read_raw_region, spec, files)
+    crs = attempt(problems, _study_crs, spec, raw_counties, raw_region)
     counties = region = None
     if raw_counties is not None and crs is not None:
         where = files.paths["counties"][0].name
@@ -231,39 +262,8 @@ def gather_inputs(spec: Spec, files: InputFiles) -> tuple[Inputs, list[Problem]]
                 counties["basin"] = raw_counties[spec.counties.basin].astype(str).to_numpy()
             counties = counties.sort_index(kind="stable")  # the order of the rows of a file changes no result
     if raw_region is not None and crs is not None:
-        region = _attempt(problems, _canonical_region, raw_region, crs)
-    units = counties if counties is not None else region
-    table, extra = _attempt(problems, _read_table, spec, files, problems, counties) or (None, None)
-    emissions = economy = None
-    if spec.emissions and spec.emissions.source != "gridded":
-        emissions = _attempt(problems, read_emissions, files.paths["emissions"][0], spec.emissions, spec, units, problems)
-    if spec.economy:
-        wanted = list(spec.economy.weights)
-        economy = _attempt(problems, read_totals, "economy", files.paths["economy"][0], spec.economy, spec, units, wanted, problems)
-    if units is not None:
-        found = raster_problems(spec, files.rasters, units)
-        problems += [p for p in found if p.severity == "error"]
-        warn_all(found)
-    own = files.paths.get("coefficients", [])
-    found = settings_problems(spec, counties, *own)
-    problems += [p.within(own[0].name) if own and p.where.startswith("coefficients ") else p for p in found]
-    problems += _proxy_problems(spec)
-    _attempt(problems, planner_tables, files.paths, None if counties is None else counties.index)
-    if "flow_cost" in files.paths:
-        _attempt(problems, cost_matrix, files.paths["flow_cost"][0])
-    warn_all(_missing_classes(spec, files))
-    known_crs = cast(CRS, crs)  # None only where there is a problem
-    table, extra, emissions, economy = map(_in_order, (table, extra, emissions, economy))
-    return Inputs(spec, files, known_crs, counties, region, table, emissions, economy, extra), problems
-
-
-def _in_order(table: pd.DataFrame | None) -> pd.DataFrame | None:
-    """The rows by unit, year and texts: the order of the rows of a file changes no result."""
-    if table is None:
-        return None
-    keys = [name for name in table.columns if not pd.api.types.is_float_dtype(table[name])]
-    by_keys = table.sort_values(keys, kind="stable") if keys else table
-    return by_keys.sort_index(kind="stable")
+        region = attempt(problems, _canonical_region, raw_region, crs)
+    return _Shapes(crs, counties, region, problems)
 
 
 def _proxy_problems(spec: Spec) -> list[Problem]:
@@ -299,14 +299,6 @@ def _missing_classes(spec: Spec, files: InputFiles) -> list[Problem]:
     ]
 
 
-def _attempt(problems: list[Problem], function: Any, *args: Any) -> Any:
-    try:
-        return function(*args)
-    except InputError as error:
-        problems += error.problems
-        return None
-
-
 def _county_columns(spec: Spec) -> dict[str, Any]:
     assert spec.counties is not None
     return {key: getattr(spec.counties, key) for key in ("id", "name", "city", "province", "is_district")}
@@ -332,34 +324,3 @@ def _study_crs(spec: Spec, *frames: gpd.GeoDataFrame | None) -> CRS | None:
 def _canonical_region(raw: gpd.GeoDataFrame, crs: CRS) -> gpd.GeoDataFrame:
     whole = gpd.GeoDataFrame({"unit_id": ["region"], "name": ["region"]}, geometry=[raw.geometry.union_all()], crs=raw.crs)
     return canonical_counties(whole, id="unit_id", name="name", crs=crs)
-
-
-def _read_table(
-    spec: Spec, files: InputFiles, problems: list[Problem], counties: gpd.GeoDataFrame | None
-) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
-    """The county table in registered columns, and beside it the columns that ``[accounting]`` asks for."""
-    also = spec.accounting.table_columns
-    if spec.counties is None or spec.counties.table is None:
-        if also:
-            fix = "Give [counties] table, or a raster or class means."
-            problems.append(Problem("no_table", f"a county table with {', '.join(also)}", "none", "[accounting]", fix))
-        return None, None
-    id_column = spec.counties.table_id or spec.counties.id
-    ids = counties.index if counties is not None else None
-    moves = files.paths.get("crosswalk")
-    of_table = None if moves else ids
-    table = read_long(files.paths["county_table"][0], id_column, spec, of_table, problems, encoding=spec.counties.encoding, also=also)
-    if moves and table is not None:
-        table = onto_base_year(table, moves[0], ids=ids, years=spec.study.years)
-    if table is not None and counties is not None and spec.land_cover is None:  # else the table's carbon is only compared
-        found = unknown_carbon(table, counties, where=files.paths["county_table"][0].name)
-        problems += [p for p in found if p.severity == "error"]
-        warn_all(found)
-    if table is None or not also:
-        return table, None
-    for header, name in also.items():
-        empty = table.index[table[name].isna()].unique()
-        if len(empty) and name.startswith(("yield ", "input ")):
-            fix = "Fill the cells: 0 where a crop is not grown or an input not used."
-            problems.append(Problem("empty_cell", f"{header} of every county", f"none for {examples(empty)}", "[counties] table", fix))
-    return table.drop(columns=list(also.values())), table[["year", *also.values()]]

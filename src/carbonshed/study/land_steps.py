@@ -34,7 +34,7 @@ def land_area_step(context: Context) -> StepOutput:
     section = spec.land_cover
     assert section is not None
     context.progress(0.0, "cutting counties by the grid")
-    pieces = inputs.pieces
+    pieces = context.pieces
     context.progress(0.2, f"{len(pieces)} pieces; reading land cover")
     product = str(inputs.files.paths["legend"][0]) if "legend" in inputs.files.paths else section.product
     area = tabulate_land_area(

@@ -233,12 +233,13 @@ def _outline(frame: gpd.GeoDataFrame) -> np.ndarray[Any, Any]:
 
 
 def _local(rows: pd.DataFrame, values: pd.Series, quantity: str, year: int, neighbours: Any, seed: int) -> pd.DataFrame:
-    values = pd.Series(settled(values.to_numpy(dtype=np.float64)), index=values.index)
+    density = settled(values.to_numpy(dtype=np.float64))
+    values = pd.Series(density, index=values.index)
     moran = local_moran(values, row_standardise(neighbours), seed=seed)
     hot = getis_ord(values, neighbours, star=True, seed=seed)
     columns: dict[str, Any] = {"year": year, "quantity": quantity, **{str(name): moran[name].array for name in moran}}
     columns |= {name: hot[name].array for name in ("gi_star_z", "gi_star_p", "gi_star_class", "gi_star_class_fdr")}
-    standard = _standard_values(values.to_numpy(dtype=np.float64))
+    standard = _standard_values(np.asarray(density, dtype=np.float64))
     lag = moran["local_moran_i"].to_numpy() / np.where(standard != 0, standard, np.nan)
     return pd.DataFrame(columns | {"standard_value": standard, "spatial_lag": lag}, index=values.index.rename("unit_id"))
 

@@ -58,7 +58,7 @@ def _read(context: Context, role: str, about: RasterRole, pieces: pd.DataFrame, 
     """Value, coverage and area of each piece and year, in the rows of `pieces` and in the unit of the role."""
     files = context.inputs.files.rasters[role]
     options: dict[str, Any] = {"kind": about.kind, "bands": about.bands, "lowest": about.lowest, "highest": about.highest}
-    found = read_continuous(files, context.inputs.pieces, **options)
+    found = read_continuous(files, context.pieces, **options)
     _refuse_values(context, role, about, found.attrs["extremes"])
     _check_sums(about, read_continuous(files, context.inputs.land_units, **options), found, output)
     keys = pd.MultiIndex.from_arrays([pieces.index, pieces["year"]])

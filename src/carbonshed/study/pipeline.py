@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
 
+import geopandas as gpd
 import pandas as pd
 
 import carbonshed
@@ -23,6 +24,7 @@ from carbonshed.readers.row_tasks import RunTasks
 from carbonshed.study.config import Spec
 from carbonshed.study.inputs import InputFiles, Inputs, read_inputs
 from carbonshed.study.store import Store, digest, plain
+from carbonshed.study.table_inputs import SHAPES
 
 logger = logging.getLogger(__name__)
 
@@ -128,9 +130,19 @@ class Context:
     @cached_property
     def shapes_from(self) -> dict[str, Any]:
         """What the polygons of the study are made from: what hangs on shapes alone is made once for scenarios that agree on it."""
-        files = {role: self.input_files.digests(role) for role in ("counties", "region")}
-        spec = {path: plain(_look_up(self.spec, path)) for path in ("counties", "region", "study.crs")}
-        return {"files": files, "spec": spec}
+        return self._made_from(("counties", "region"), SHAPES)
+
+    def _keep(self, name: str, read: Callable[[], Made], *, files: Sequence[str], keys: Sequence[str]) -> Made:
+        return self.shared(name, read, needs=(), of=self._made_from(files, keys))
+
+    def _made_from(self, files: Sequence[str], keys: Sequence[str]) -> dict[str, Any]:
+        spec = {path: plain(_look_up(self.spec, path)) for path in keys}
+        return {"files": {role: self.input_files.digests(role) for role in files}, "spec": spec}
+
+    @property
+    def pieces(self) -> gpd.GeoDataFrame:
+        """The counties cut by the finest grid, as `Inputs.pieces`: once for scenarios with the same boundaries and grid."""
+        return self.shared("pieces", lambda: self.inputs.pieces, needs=(), of=[self.shapes_from, self.spec.grid.base_km])
 
     @property
     def inputs(self) -> Inputs:
@@ -147,7 +159,7 @@ class Context:
     def _inputs_and_warnings(self) -> tuple[Inputs, list[str]]:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", DataWarning)
-            inputs = read_inputs(self.spec, self.input_files)
+            inputs = read_inputs(self.spec, self.input_files, self._keep)
         return inputs, list(dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, DataWarning)))
 
 
