@@ -77,6 +77,14 @@ def test_local_variance_against_a_moving_window(smooth) -> None:
     assert np.isnan(local_variance(np.arange(4.0), lattice_neighbours([0, 0, 1, 1], [0, 1, 0, 1])))
 
 
+def test_uniform_windows_far_from_the_mean_have_no_variance() -> None:
+    field = np.full((4, 40), 1 / 3)
+    field[:, 34:] = np.random.default_rng(3).random((4, 6)) * 1e3
+    windows = ndimage.generic_filter(field, lambda w: np.sqrt(np.mean((w - w.mean()) ** 2)), size=3)[1:-1, 1:-1]
+    rows, cols = np.divmod(np.arange(field.size), 40)
+    assert local_variance(field.ravel(), lattice_neighbours(rows, cols)) == pytest.approx(windows.mean(), rel=1e-13)
+
+
 def test_the_semivariogram_is_that_of_the_cells(cells, smooth) -> None:
     field = smooth(60, length=8)
     row = one(cells(field), 2)
