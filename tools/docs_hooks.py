@@ -18,6 +18,10 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
+sys.path.insert(0, str(ROOT / "tools"))
+
+import reproduction_zh  # noqa: E402
+
 from carbonshed import PUBLIC  # noqa: E402
 from carbonshed.present.recorded import recorded  # noqa: E402
 from carbonshed.present.words import Words  # noqa: E402
@@ -123,8 +127,16 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
         mark = f"<!-- table: {name} -->"
         if mark in markdown:
             markdown = markdown.replace(mark, make())
+    markdown = re.sub(r"<!-- run: (\w+) -->", lambda found: of_the_run(found[1]), markdown)
     markdown = re.sub(r"<!-- formulas: (\w+) -->", lambda found: formula_list(found[1], lang), markdown)
     return linked(markdown, path, lang) if path.replace(".zh.md", ".md").startswith(LINKED) else markdown
+
+
+def of_the_run(name: str) -> str:
+    """A table, list or sentence of the English page on the published study, in Chinese."""
+    if name == "reasons":
+        return reproduction_zh.reasons()
+    return reproduction_zh.table(name) if name in reproduction_zh.STARTS else reproduction_zh.sentence(name)
 
 
 def formula_list(part: str, lang: str) -> str:
@@ -272,18 +284,7 @@ def _benchmarks() -> str:
     return f"| {' | '.join(heads)} |\n{rest}"
 
 
-VERDICTS = {"met": "符合", "in band": "在容差内", "partly": "部分符合", "not met": "不符合", "not known": "未知"}
-
-
-def _facts() -> str:
-    """The published facts in Chinese, with the verdicts of the English page, which is written from a run."""
-    page = (ROOT / "docs/reproducing-the-published-study.md").read_text(encoding="utf-8")
-    found = dict(re.findall(r"^\| (T\w+) \| .*? \| \*\*([a-z ]+)\*\* \|", page, flags=re.MULTILINE))
-    facts = tomllib.loads((ROOT / "src/carbonshed/data/published_facts.toml").read_text(encoding="utf-8"))["fact"]
-    return _table(("编号", "已发表的结论", "此处"), [(name, fact["zh"], VERDICTS[found[name]]) for name, fact in facts.items()])
-
-
-TABLES = {"legends": _legends, "coefficients": _coefficients, "prices": _prices, "benchmarks": _benchmarks, "facts": _facts}
+TABLES = {"legends": _legends, "coefficients": _coefficients, "prices": _prices, "benchmarks": _benchmarks}
 
 
 def glossary(lang: str) -> str:

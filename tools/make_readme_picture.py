@@ -100,7 +100,8 @@ def picture(folder: Path, lang: str) -> bytes:
             axes.axis("off")
             handles, labels = zip(*entries, strict=True)
             page.legend(
-                handles, labels, loc="upper left", bbox_to_anchor=(left + 0.012, 0.155), ncols=2, fontsize=6.6, frameon=False, handlelength=1.6,
+                handles, labels, loc="upper left", bbox_to_anchor=(left + 0.012, 0.155), ncols=2, fontsize=6.6,
+                frameon=False, handlelength=1.6,
                 title=head or None, title_fontsize=6.6, alignment="left", columnspacing=1.2, labelspacing=0.25, borderaxespad=0,
             )  # fmt: skip
         buffer = io.BytesIO()

@@ -50,12 +50,12 @@ def notebook(source: list[Block], lang: str) -> Any:
 
 
 def run(book: Any, folder: Path) -> Any:
-    """Run every cell in `folder`; an error ends it."""
+    """Run every cell in `folder`, whose own path is left out of what is shown; an error ends it."""
     NotebookClient(book, timeout=SECONDS, kernel_name="python3", resources={"metadata": {"path": str(folder)}}).execute()
     for cell in book.cells:
         cell.metadata.pop("execution", None)  # times: they would change the file at every run
     book.metadata.pop("language_info", None)
-    return book
+    return nbformat.reads(nbformat.writes(book).replace(f"{folder}/", ""), as_version=4)
 
 
 def page(book: Any, name: str, lang: str, folder: Path) -> str:

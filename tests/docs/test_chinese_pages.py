@@ -72,3 +72,27 @@ def test_every_formula_has_its_code_its_unit_and_both_languages():
         assert re.search(rf"^(def|class) {row['code']}\b", sources, flags=re.MULTILINE), row["code"]
         assert not re.search("[一-鿿]", row["en_where"] + row["formula"]) and re.search("[一-鿿]", row["zh_where"]), row
         assert row["formula"].count("{") == row["formula"].count("}")
+
+
+def test_the_chinese_page_on_the_published_study_is_the_english_one(monkeypatch):
+    """Every mark of the page is filled, row by row with the figures of the English page, and no English sentence is left."""
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    import docs_hooks
+    import reproduction_zh
+
+    text = (DOCS / "reproducing-the-published-study.zh.md").read_text(encoding="utf-8")
+    for name in re.findall(r"<!-- run: (\w+) -->", text):
+        made = docs_hooks.of_the_run(name)
+        assert made and not re.search(r"[A-Za-z]{3,}(?: [a-z]{2,}){2,}", made), name
+        if name in reproduction_zh.STARTS:
+            english = reproduction_zh.english_table(name)[1:]
+            ours = [[cell.strip() for cell in line.strip("|").split("|")] for line in made.split("\n")[2:]]
+            assert len(ours) == len(english) > 0
+            for row, other in zip(ours, english, strict=True):
+                pairs = [(a, b) for column, (a, b) in enumerate(zip(row, other, strict=True)) if (name, column) != ("facts", 1)]
+                assert all(
+                    sorted(re.findall(r"\d+(?:\.\d+)?", a.replace("km²", "km2"))) == sorted(re.findall(r"\d+(?:\.\d+)?", b))
+                    for a, b in pairs
+                ), row
+    with pytest.raises(ValueError, match="no Chinese for"):
+        reproduction_zh.chinese("a sentence that nobody has worded")

@@ -57,3 +57,8 @@ def test_the_code_of_the_readme_runs(tmp_path):
     run("from pathlib import Path\nfrom carbonshed.study.demo import write_demo\nwrite_demo(Path('demo'))", tmp_path)
     for code in re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL):
         run(code, tmp_path)
+
+
+def test_pages_name_no_folder_of_the_machine_that_made_them():
+    for path in [*PAGES.glob("*.md"), *PAGES.glob("*.ipynb")]:
+        assert not re.search(r"/(tmp|home|root|private|Users)/", path.read_text(encoding="utf-8")), path.name
