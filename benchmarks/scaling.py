@@ -1,7 +1,7 @@
 """How time grows: land area with pixels, the tables with cells and with counties, the rows of rasters with workers.
 
-``python -m benchmarks.scaling [pixels | cells | counties | workers | draw ...]`` measures the curves that are named, each point in a
-process of its own, keeps all points in ``benchmarks/scaling.json``, and draws ``docs/images/scaling.png`` from that file. Seconds are of
+``python -m benchmarks.scaling [pixels | cells | counties | workers | draw ...]`` measures the curves that are named, or one point of
+a curve (``cells=1000000``), each point in a process of its own, keeps all points in ``benchmarks/scaling.json``, and draws ``docs/images/scaling.png`` from that file. Seconds are of
 the processor, of all threads and, for workers, of all processes: on a shared machine the clock says little. Equality is asserted: the
 areas of classes against the tile times the repetitions, and the bytes of workers against those of one thread.
 """
@@ -27,12 +27,12 @@ POINTS = HERE / "scaling.json"
 FIGURE = HERE.parent / "docs" / "images" / "scaling.png"
 SIZES: dict[str, list[int]] = {
     "pixels": [10_000_000, 100_000_000, 1_000_000_000],
-    "cells": [10_000, 30_000, 100_000],
-    "counties": [100, 1_000],
+    "cells": [10_000, 30_000, 100_000, 1_000_000],
+    "counties": [100, 1_000, 3_000, 10_000],
     "workers": [0, 1, 2, 4],
 }
 TILE = 3_200
-WORKERS_PX = 100_000_000
+WORKERS_PX = 1_000_000_000
 GROUPS = {
     "cells": {"land area": ["land_area"], "accounts": ["accounts"], "scale": ["scale"], "zones": ["zones"]},
     "counties": {"compensation": ["compensation"], "flows": ["flows"]},
@@ -94,7 +94,8 @@ def study_point(kind: str, size: int) -> dict[str, Any]:
             begun.setdefault(message.partition(":")[0], (processor_s(), peak_gb()))
 
         until = "zones" if kind == "cells" else "flows"
-        result = Study.open(study).run(Path(folder) / "out", until=until, progress=note)
+        plain = Study.open(study).with_(**{"zoning.runs": 0})  # no comparison of methods: it is not drawn
+        result = plain.run(Path(folder) / "out", until=until, progress=note)
         table = result.accounts_grid if kind == "cells" else result.accounts
         n_units = int((table["scale_km"] == table["scale_km"].min()).sum()) if kind == "cells" else len(table)
     names = list(begun)
@@ -103,7 +104,10 @@ def study_point(kind: str, size: int) -> dict[str, Any]:
 
 
 def workers_point(workers: int) -> dict[str, Any]:
-    """Two equal years of 1e8 pixels on 200 counties; 0 workers: one thread, no cluster. Starting the processes is apart."""
+    """Two equal years of 1e9 pixels on 200 counties; 0 workers: one thread, no cluster. Starting the processes is apart.
+
+    Where cores are free, a run takes as long as its busiest worker and, before and after it, the process that deals out and adds up.
+    """
     from benchmarks.zonal_counties import LEGEND
     from carbonshed.readers.land_cover import plan_land_area, tabulate_land_area
     from carbonshed.study.cluster import Cluster
@@ -119,17 +123,19 @@ def workers_point(workers: int) -> dict[str, Any]:
             with Cluster(workers=workers) as run_tasks:
                 run_tasks(plan_land_area(rasters, counties.iloc[:1], legend=LEGEND, coverage="exact"))  # begins the processes
                 ids = list(run_tasks._client.run(os.getpid).values())
-                begin, clock = processor_s() + _of(ids), time.perf_counter()
+                begin, before, clock = processor_s(), _of(ids), time.perf_counter()
                 far = tabulate_land_area(rasters, counties, legend=LEGEND, coverage="exact", run_tasks=run_tasks)
-                found = {"processor_s": processor_s() + _of(ids) - begin, "clock_s": time.perf_counter() - clock}
+                main, each = processor_s() - begin, _of(ids) - before
+                found = {"processor_s": main + each.sum(), "busiest_s": each.max(), "main_s": main}
+                found["clock_s"] = time.perf_counter() - clock
             assert far.values.tobytes() == one.values.tobytes()
     return {"pixels": 2 * int(expected.sum()), **found, "peak_gb": peak_gb()}
 
 
-def _of(processes: list[int]) -> float:
-    """Seconds of the processor of other processes so far."""
+def _of(processes: list[int]) -> np.ndarray:
+    """Seconds of the processor of other processes so far, each."""
     fields = [Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split() for each in processes]
-    return sum(int(each[11]) + int(each[12]) for each in fields) / os.sysconf("SC_CLK_TCK")
+    return np.array([int(each[11]) + int(each[12]) for each in fields]) / os.sysconf("SC_CLK_TCK")
 
 
 def point(curve: str, size: int) -> dict[str, Any]:
@@ -138,19 +144,18 @@ def point(curve: str, size: int) -> dict[str, Any]:
     return workers_point(size) if curve == "workers" else study_point(curve, size)
 
 
-def measure(curve: str, kept: dict[str, list[dict[str, Any]]]) -> None:
-    """All points of a curve, each in a process of its own, kept as they come."""
-    rows: list[dict[str, Any]] = []
-    for size in SIZES[curve]:
+def measure(curve: str, sizes: list[int], kept: dict[str, list[dict[str, Any]]]) -> None:
+    """Points of a curve, each in a process of its own, kept as they come beside those of other sizes."""
+    for size in sizes:
         command = [sys.executable, "-m", "benchmarks.scaling", "--point", curve, str(size)]
         done = subprocess.run(command, cwd=HERE.parent, stdout=subprocess.PIPE, text=True, check=False)
         if done.returncode:
             print(f"{curve} {size} failed", file=sys.stderr)
             continue
-        rows.append({"size": size, **json.loads(done.stdout.splitlines()[-1])})
-        kept[curve] = rows
+        row = {"size": size, **json.loads(done.stdout.splitlines()[-1])}
+        kept[curve] = sorted([*(each for each in kept.get(curve, []) if each["size"] != size), row], key=lambda each: each["size"])
         POINTS.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
-        print(curve, rows[-1], file=sys.stderr, flush=True)
+        print(curve, row, file=sys.stderr, flush=True)
 
 
 def draw() -> None:
@@ -168,7 +173,8 @@ def draw() -> None:
             axis.plot(x, y, "o-", label=name, lw=1.4, ms=4)
         axis.set(title=label[0], xlabel=label[1], ylabel="processor seconds")
         if curve == "workers":
-            axis.set_xticks(list(lines["rasters"][0]), ["1 thread", *map(str, lines["rasters"][0][1:])])
+            ticks = lines["all processes"][0]
+            axis.set_xticks(list(ticks), ["1 thread", *map(str, ticks[1:])])
             axis.set_ylim(0)
         elif lines:
             axis.set(xscale="log", yscale="log")
@@ -192,7 +198,9 @@ def _lines(curve: str, rows: list[dict[str, Any]]) -> dict[str, tuple[list[float
     if curve == "pixels":
         return {name: ([r["pixels"] for r in rows], [r[name]["processor_s"] for r in rows]) for name in ("centre", "exact")}
     if curve == "workers":
-        return {"rasters": ([r["size"] for r in rows], [r["processor_s"] for r in rows])}
+        path = [r.get("busiest_s", r["processor_s"]) + r.get("main_s", 0.0) for r in rows]
+        sizes = [r["size"] for r in rows]
+        return {"all processes": (sizes, [r["processor_s"] for r in rows]), "busiest worker, dealing out and adding up": (sizes, path)}
     names = GROUPS[curve]
     return {
         name: ([r["units"] for r in rows], [sum(r["processor_s"].get(step, 0.0) for step in steps) for r in rows])
@@ -218,8 +226,11 @@ def table() -> str:
                 lines.append([f"{r['units']:,}", *map(_short, seconds), _short(r["peak_gb"])])
             parts.append(lines)
     if rows := kept.get("workers"):
-        lines = [["workers", "processor [s]", "by the clock, on a busy machine [s]"]]
-        lines += [[str(r["size"] or "1 thread, no cluster"), _short(r["processor_s"]), _short(r["clock_s"])] for r in rows]
+        lines = [["workers", "processor, all [s]", "busiest worker [s]", "dealing out and adding up [s]", "speed-up where cores are free"]]
+        for r in rows:
+            alone, main = r.get("busiest_s", r["processor_s"]), r.get("main_s", 0.0)
+            gain = rows[0]["processor_s"] / (alone + main)
+            lines.append([str(r["size"] or "1 thread, no cluster"), *map(_short, (r["processor_s"], alone, main)), f"{gain:.2g}"])
         parts.append(lines)
     made = []
     for head, *body in parts:
@@ -239,8 +250,9 @@ def main(words: list[str]) -> None:
         print(json.dumps(point(words[1], int(words[2]))))
         return
     kept = json.loads(POINTS.read_text("utf-8")) if POINTS.is_file() else {}
-    for curve in [word for word in words or SIZES if word != "draw"]:
-        measure(curve, kept)
+    for word in [word for word in words or SIZES if word != "draw"]:
+        curve, _, size = word.partition("=")
+        measure(curve, [int(size)] if size else SIZES[curve], kept)
     draw()
 
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from carbonshed.checks import DataWarning
+from carbonshed.checks import DataWarning, refuse
 from carbonshed.interfaces.talk import ProgressTalk, told_left
+from carbonshed.readers.land_cover import tabulate_land_area
 from carbonshed.study import checking, money_steps
-from carbonshed.study.checking import estimate, processor_seconds, sizes
+from carbonshed.study.checking import estimate, processor_seconds, sizes, step_seconds
 from carbonshed.study.study import Study
 
 RUN = """
@@ -26,9 +31,9 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
 
 
 def test_sizes_by_hand(small_study):
-    # 1,600 km2 in cells of 4, 8 and 12 km: 100 + 25 + 11; two years, four counties
+    # 1,600 km2 in cells of 4, 8 and 12 km: 100 + 25 + 11; two years, four counties; zones are counted on the third side
     found = sizes(Study.open(small_study))
-    assert (found["cells"], found["years"], found["rows"], found["counties"], found["zoned"], found["pairs"]) == (100, 2, 272, 8, 50, 4)
+    assert (found["cells"], found["years"], found["rows"], found["counties"], found["zoned"], found["pairs"]) == (100, 2, 272, 8, 22, 4)
 
 
 def test_the_time_is_in_proportion_to_the_speed_of_the_processor(small_study, monkeypatch):
@@ -38,6 +43,60 @@ def test_the_time_is_in_proportion_to_the_speed_of_the_processor(small_study, mo
         monkeypatch.setattr(checking, "processor_seconds", lambda seconds=seconds: seconds)
         told.append(estimate(study)["seconds"])
     assert told[1] == pytest.approx(2 * told[0]) and processor_seconds() > 0
+
+
+@given(st.lists(st.integers(0, 10**6), min_size=6, max_size=6), st.integers(1, 60), st.integers(0, 40))
+def test_more_of_anything_never_takes_less(numbers, years, runs):
+    names = ("cells", "pixels", "rows", "counties", "zoned", "pairs")
+    found = {"years": years, **dict(zip(names, numbers, strict=True))}
+    told = sum(step_seconds(found, has_grid=True, runs=runs).values())
+    for name in found:
+        more = sum(step_seconds({**found, name: found[name] + 1}, has_grid=True, runs=runs).values())
+        assert more >= told or (name == "pairs" and found[name] == money_steps.MOST_PAIRS)
+    assert sum(step_seconds(found, has_grid=True, runs=0).values()) <= told
+
+
+def test_seconds_of_a_step_by_hand():
+    found = {"cells": 1_000_000, "years": 2, "pixels": 10**9, "rows": 3_000_000, "counties": 5_000, "zoned": 200_000, "pairs": 10**6}
+    steps = step_seconds(found, has_grid=True, runs=0)
+    assert steps["land_area"] == pytest.approx(1 + 3e-5 * 2e6 + 1.3e-9 * 2e9)
+    assert steps["flows"] == pytest.approx(7e-6 * 1e6 * 2)
+    assert "worth" not in steps and "flows" not in step_seconds({**found, "pairs": 10**9}, has_grid=True, runs=0)
+
+
+def test_check_reads_all_years_in_one_pass_and_names_the_file_that_is_bad(small_study, monkeypatch):
+    seen, bad = [], set()
+
+    def read(years, *given, **named):
+        seen.append(list(years))
+        if broken := bad & set(years):
+            path = years[min(broken)]
+            raise refuse("not_covered", expected="the region", got="half of it", where=path.name, fix="Give a map of the region.")
+        return tabulate_land_area(years, *given, **named)
+
+    monkeypatch.setattr(checking, "tabulate_land_area", read)
+    assert not [p for p in Study.open(small_study).check() if p.severity == "error"] and seen == [[2010, 2015]]
+    seen.clear()
+    bad.add(2015)
+    problems = [p for p in Study.open(small_study).check() if p.severity == "error"]
+    assert seen == [[2010, 2015], [2010], [2015]]
+    assert [p.where for p in problems] == ["clcd_2015.tif"]
+
+
+@pytest.mark.slow
+def test_a_twentieth_of_a_big_grid_runs_in_the_memory_that_was_said(tmp_path):
+    sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
+    from big import write_study
+
+    folder = write_study(tmp_path / "study", "grid", 50_000, 1)  # a twentieth of a million cells, on twelve scales
+    text = (folder / "study.toml").read_text("utf-8")
+    (folder / "study.toml").write_text(text + "\n[zoning]\nruns = 0\n", encoding="utf-8")
+    said = estimate(Study.open(folder))["memory"]
+    done = subprocess.run([sys.executable, "-c", RUN, str(folder), str(tmp_path / "out")], capture_output=True, text=True, check=True)
+    assert said / 1.5 <= float(done.stdout) <= said * 1.5
+    page = (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert len(page) < 10_000_000
+    assert max(table.count("<tr") for table in re.findall(r"<table.*?</table>", page, flags=re.DOTALL)) < 500
 
 
 @pytest.mark.slow

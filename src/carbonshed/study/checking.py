@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,6 @@ from carbonshed.study.inputs import InputFiles, Inputs, gather_inputs, read_inpu
 from carbonshed.study.money_steps import MOST_PAIRS
 from carbonshed.study.settings import money_problems
 from carbonshed.study.study import Study
-from carbonshed.zoning.cluster import WARD_MOST_ROWS
 
 
 def deep_check(spec: Spec, files: InputFiles | list[Problem]) -> list[Problem]:
@@ -65,11 +65,11 @@ def _of_years(years: dict[int, Path], spec: Spec, files: InputFiles, inputs: Inp
     return []
 
 
-LIBRARIES_GB, CELL_GB, COUNTY_GB = 0.59, 4e-6, 8e-6
-"""Memory of the libraries, and of a cell or county of one year and scale; from measured runs (docs/promises.md)."""
+LIBRARIES_GB, ROW_GB, COUNTY_GB, PAIR_GB = 0.70, 2.4e-6, 8e-6, 1e-7
+"""Memory of the libraries, a row of the accounts of cells, a county and year, a pair of payer and recipient (docs/promises.md)."""
 
-WARD_GB = 8 / 2**30
-"""Memory of a pair of rows while Ward's method is compared: the condensed distances and their copy."""
+MOST_PANELS = 6
+"""Years that a map shows at most."""
 
 REFERENCE_SECONDS = 0.0066
 """What `processor_seconds` gives where the rates below were measured."""
@@ -89,6 +89,7 @@ def sizes(study: Study) -> dict[str, int]:
     """What memory and time grow with.
 
     Finest cells, years, pixels of a year; rows of the accounts of all scales, of counties and of zones; pairs of payer and recipient.
+    The side that zones stand on is chosen from the data: the third from the finest is counted.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # `check` has said them
@@ -99,7 +100,7 @@ def sizes(study: Study) -> dict[str, int]:
         area = float(inputs.land_units["area_km2"].sum())
         scales = sorted({spec.grid.base_km, *spec.grid.scales_km})
         counts = [max(1, round(area / side**2)) for side in scales]
-        cells, rows, zoned = counts[0], years * sum(counts), years * counts[min(1, len(counts) - 1)]
+        cells, rows, zoned = counts[0], years * sum(counts), years * counts[min(2, len(counts) - 1)]
         pixels = pixel_count(next(iter(study.input_files.years.values())))
     n_counties = len(inputs.counties) if inputs.counties is not None else 0
     if spec.land_cover is None or spec.zoning.level == "county":
@@ -108,19 +109,45 @@ def sizes(study: Study) -> dict[str, int]:
     return {"cells": cells, "years": years, "pixels": pixels, "rows": rows, "counties": n_counties * years, "zoned": zoned, "pairs": pairs}
 
 
+def step_seconds(found: Mapping[str, int], *, has_grid: bool, runs: int) -> dict[str, float]:
+    """Processor seconds of each step where `processor_seconds` gives `REFERENCE_SECONDS`: measured rates times the sizes of the inputs.
+
+    Parameters
+    ----------
+    found : mapping
+        As `sizes` gives them.
+    has_grid : bool
+        There is land cover.
+    runs : int
+        Runs that methods of zoning are compared by; 0: none.
+    """
+    years, cells, rows = found["years"], found["cells"] * found["years"], found["rows"]
+    counties, zoned, pixels = found["counties"], found["zoned"], found["pixels"] * found["years"]
+    changes = 1.0 if years > 1 else 0.0
+    steps = {"start": 5.0, "accounts": 1.0 + 2.7e-5 * rows + 2e-5 * counties, "zones": 2.0 + 0.05 * years + 1e-4 * zoned}
+    if has_grid:
+        steps |= {"land_area": 1.0 + 3e-5 * cells + 1.3e-9 * pixels, "scale": 2.0 + years + 5.5e-5 * cells}
+    if runs:
+        steps["worth"] = (10.0 + 3e-3 * zoned) * runs / 20 + (15.0 + 6e-5 * cells if has_grid else 5.0)
+    if counties:
+        steps["compensation"] = 0.5 + 1e-4 * counties
+    if found["pairs"] <= MOST_PAIRS:
+        steps["flows"] = 7e-6 * found["pairs"] * years
+    steps["statistics"] = 1.0 + 4e-5 * (zoned + counties)
+    steps["change"] = changes * (1.0 + 3.5e-9 * pixels + 1e-5 * rows + 2e-5 * counties)
+    steps["report"] = 30.0 + 2.0 * min(years, MOST_PANELS) + 4e-5 * (rows + counties)
+    return steps
+
+
 def estimate(study: Study) -> dict[str, float | int]:
     """Cells, pixels, memory [GB] and time [s] a run with its report will need, from the sizes of the inputs; nothing is computed.
 
-    Memory is that of the libraries, a share for each row of the accounts of cells and counties, and the pairs of rows where Ward's method
-    is compared (up to `WARD_MOST_ROWS`). Time is the sum of measured rates, by the speed of this processor (`processor_seconds`); a machine
-    that does other work at the same time takes longer.
+    Memory is that of the libraries, a share for each row of the accounts of cells and counties, and the pairs of payers and recipients
+    while flows are made. Time is the processor's: the sum of `step_seconds`, by the speed of this processor (`processor_seconds`); a
+    machine that does other work at the same time takes longer.
     """
-    found = sizes(study)
-    compared = found["zoned"] if study.spec.zoning.runs and found["zoned"] <= WARD_MOST_ROWS else 0
-    memory = LIBRARIES_GB + found["rows"] * CELL_GB + found["counties"] * COUNTY_GB + compared**2 * WARD_GB
-    seconds = 28 + found["years"] * found["pixels"] / 2e7 + 1e-4 * found["rows"] + 1e-3 * found["counties"]
-    if study.spec.zoning.runs:
-        seconds += 5 + 5e-3 * found["zoned"] + 21 * 3e-8 * compared**2
-    if found["pairs"] <= MOST_PAIRS:
-        seconds += 4e-6 * found["pairs"] * found["years"]
+    found, spec = sizes(study), study.spec
+    pairs = found["pairs"] if found["pairs"] <= MOST_PAIRS else 0
+    memory = LIBRARIES_GB + found["rows"] * ROW_GB + found["counties"] * COUNTY_GB + pairs * PAIR_GB
+    seconds = sum(step_seconds(found, has_grid=spec.land_cover is not None, runs=spec.zoning.runs).values())
     return {**found, "memory": memory, "seconds": seconds * processor_seconds() / REFERENCE_SECONDS}

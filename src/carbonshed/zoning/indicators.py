@@ -23,7 +23,10 @@ YUAN_PER_10K = 1e4
 def unit_ids(frame: pd.DataFrame) -> NDArray[np.object_]:
     """Identifier of each row as text: the index, or the column `unit_id` where the index has another name."""
     ids = frame["unit_id"] if "unit_id" in frame.columns and frame.index.name != "unit_id" else frame.index
-    return np.array([str(each) for each in ids], dtype=object)
+    values = np.asarray(ids, dtype=object)
+    if pd.api.types.infer_dtype(values, skipna=False) == "string":
+        return values
+    return np.array([str(each) for each in values], dtype=object)
 
 
 def years_of(frame: pd.DataFrame) -> NDArray[np.int64]:

@@ -74,7 +74,7 @@ def coarse_accounts(accounts: pd.DataFrame, k: int, *, shift: tuple[int, int] = 
     """
     check_columns(accounts.columns, ["area_km2"], where="accounts")
     ids = unit_ids(accounts)
-    side_km = parse_cell_ids(ids)[0] / 1000.0
+    side_km = parse_cell_ids(ids[:1])[0] / 1000.0  # `coarse_ids` reads them all
     named = {str(column): terms()[column].kind for column in accounts.columns if column in terms()}
     summed = {column: kind for column, kind in named.items() if kind in ("extensive", "money")}
     frame = pd.DataFrame(accounts[list(summed)]).assign(unit_id=coarse_ids(ids, k, shift=shift), year=years_of(accounts))
