@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
 from carbonshed.accounting.account import carbon_account
 from carbonshed.accounting.allocation import land_weights
@@ -275,29 +278,57 @@ def _say_cropland_sign(context: Context, pieces: pd.DataFrame, land: LandFlows, 
 
 def _grid_accounts(context: Context, pieces: pd.DataFrame, output: StepOutput) -> gpd.GeoDataFrame:
     """Accounts of the cells of every scale: the finest cells are sums of pieces, coarser cells sums of cells."""
-    spec, inputs = context.spec, context.inputs
+    grid = context.spec.grid
+    scales = sorted({grid.base_km, *grid.scales_km})
+    where = context.shared(
+        "cells of all sides", lambda: _cells_of_sides(context, pieces, scales), needs=("land_area",), of=[grid.base_km, scales]
+    )
     values = _summed_columns(pieces)
-    cells = pieces.groupby(["year", "cell_id"], sort=False)[values].sum(min_count=1).reset_index()
-    grid = Grid.over(inputs.land_units, side_km=spec.grid.base_km, crs=inputs.crs)
+    cells = pieces[values].groupby(where.cell_of_piece, sort=False).sum(min_count=1)
     frames = []
-    scales = sorted({spec.grid.base_km, *spec.grid.scales_km})
-    for step, side in enumerate(scales):
+    before = _sums_by_year(pieces)
+    for step, (side, places) in enumerate(zip(scales, where.places, strict=True)):
         context.progress(0.6 + 0.3 * step / len(scales), f"cells of {side:g} km")
-        k = round(side / spec.grid.base_km)
-        ids = pd.Series(coarse_ids(cells["cell_id"].unique(), k), index=cells["cell_id"].unique())
-        sums = (
-            cells.assign(unit_id=cells["cell_id"].map(ids))
-            .groupby(["year", "unit_id"], sort=True)[values]
-            .sum(min_count=1)
-            .reset_index("year")
-        )
-        shapes = grid.coarsen(k).to_frame().geometry
-        frame = gpd.GeoDataFrame(sums, geometry=shapes.reindex(sums.index).to_numpy(), crs=inputs.crs)
-        frame["scale_km"] = float(side)
-        frame["inside_share"] = frame["area_km2"] / side**2
-        _check_sums(output, f"cells of {side:g} km", pieces, frame)
-        frames.append(_account(frame))
-    return gpd.GeoDataFrame(pd.concat(frames), geometry="geometry", crs=inputs.crs)
+        sums = cells.groupby(places.block_of_cell, sort=True).sum(min_count=1)
+        sums.insert(0, "year", places.year)
+        _check_sums(output, f"cells of {side:g} km", before, sums)
+        frames.append(sums.assign(scale_km=float(side), inside_share=sums["area_km2"] / side**2))
+    frame = pd.concat(frames).set_axis(where.unit_id, axis=0)
+    return _account(gpd.GeoDataFrame(frame, geometry=where.geometry.copy(), crs=context.inputs.crs))
+
+
+class _Places(NamedTuple):
+    """Cells of one side, years and ids rising: the year of each, and the place among them of each finest cell and year."""
+
+    year: NDArray[np.int64]
+    block_of_cell: NDArray[np.int64]
+
+
+class _CellsOfSides(NamedTuple):
+    """What hangs on the pieces and sides alone: the finest cell and year of each piece, cells of each side, ids and shapes of all."""
+
+    cell_of_piece: NDArray[np.int64]
+    places: list[_Places]
+    unit_id: pd.Index
+    geometry: Any
+
+
+def _cells_of_sides(context: Context, pieces: pd.DataFrame, scales: list[float]) -> _CellsOfSides:
+    base_km, inputs = context.spec.grid.base_km, context.inputs
+    keys = pieces[["year", "cell_id"]]
+    cell_of_piece = keys.groupby(["year", "cell_id"], sort=False).ngroup().to_numpy()
+    cells = keys[~pd.Index(cell_of_piece).duplicated()].reset_index(drop=True)
+    grid = Grid.over(inputs.land_units, side_km=base_km, crs=inputs.crs)
+    known, places, ids, shapes = cells["cell_id"].unique(), [], [], []
+    for side in scales:
+        k = round(side / base_km)
+        of_cell = pd.Series(coarse_ids(known, k), index=known)
+        groups = cells.assign(unit_id=cells["cell_id"].map(of_cell)).groupby(["year", "unit_id"], sort=True)
+        found = groups.size().index.to_frame(index=False).set_index("unit_id")
+        places.append(_Places(found["year"].to_numpy(), groups.ngroup().to_numpy()))
+        ids.append(found.index)
+        shapes.append(grid.coarsen(k).to_frame().geometry.reindex(found.index))
+    return _CellsOfSides(cell_of_piece, places, ids[0].append(ids[1:]), pd.concat(shapes).array)
 
 
 def _county_accounts(context: Context, pieces: pd.DataFrame, output: StepOutput) -> gpd.GeoDataFrame:
@@ -309,7 +340,7 @@ def _county_accounts(context: Context, pieces: pd.DataFrame, output: StepOutput)
         extra = [c for c in table if c not in sums and c not in ("carbon_source", "carbon_sink", "area_km2", *TEXT_COLUMNS)]
         sums = sums.set_index("year", append=True).join(table.set_index("year", append=True)[extra]).reset_index("year")
     frame = _with_county_columns(sums, counties)
-    _check_sums(output, "counties", pieces, frame)
+    _check_sums(output, "counties", _sums_by_year(pieces), frame)
     return _account(frame)
 
 
@@ -317,9 +348,13 @@ def _summed_columns(pieces: pd.DataFrame) -> list[str]:
     return [str(c) for c in pieces if c not in ("year", "cell_id", "county_id")]
 
 
-def _check_sums(output: StepOutput, what: str, pieces: pd.DataFrame, frame: pd.DataFrame) -> None:
-    for quantity in ("carbon_source", "carbon_sink"):
-        before, after = pieces.groupby("year")[quantity].sum(), frame.groupby("year")[quantity].sum()
+def _sums_by_year(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.groupby("year")[["carbon_source", "carbon_sink"]].sum()
+
+
+def _check_sums(output: StepOutput, what: str, before: pd.DataFrame, frame: pd.DataFrame) -> None:
+    after = _sums_by_year(frame)
+    for quantity in before:
         for year in before.index:
             row = {"what": f"{quantity}: pieces = {what} [t CO2 a-1]", "year": year}
-            output.checks.append(checked(row, float(before[year]), float(after[year])))
+            output.checks.append(checked(row, float(before[quantity][year]), float(after[quantity][year])))
