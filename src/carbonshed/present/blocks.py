@@ -100,6 +100,14 @@ class Facts:
 
 
 @dataclass(frozen=True)
+class Glossary:
+    """Terms: column name, meaning, unit (empty where there is none), definition."""
+
+    rows: tuple[tuple[str, str, str, str], ...]
+    kind: ClassVar[str] = "glossary"
+
+
+@dataclass(frozen=True)
 class Methods:
     """Method notes: title, formula, text, source."""
 

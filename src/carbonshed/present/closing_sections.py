@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from carbonshed.present.blocks import Column, Facts, Listing, Methods, Note, Section, Table, Text, number_column, text_column
-from carbonshed.present.display import UNKNOWN
+from carbonshed.present.blocks import Column, Facts, Glossary, Listing, Methods, Note, Section, Table, Text, number_column, text_column
+from carbonshed.present.display import UNKNOWN, unit_text
 from carbonshed.present.folder import TABLES, ResultFolder
 from carbonshed.present.recorded import is_recorded, recorded
 from carbonshed.present.words import Words, method_notes
 
 HASH_DIGITS = 16
+
+MOST_CHECKS = 60
+"""Above this many checks the report prints the last year of each transfer."""
 
 
 def limits_section(result: ResultFolder, words: Words) -> Section:
@@ -51,6 +54,9 @@ def checks_section(result: ResultFolder, words: Words) -> Section:
     if not checks:
         section.blocks.append(Note(words("absent.checks")))
         return section
+    shown = _by_transfer(checks) if len(checks) > MOST_CHECKS else checks
+    note = words("text.checks_last", count=len(checks)) if len(shown) < len(checks) else ""
+    checks = shown
     columns = (
         text_column(words("column.what"), [recorded(str(row.get("what")), words) for row in checks]),
         text_column(words("column.year"), [row.get("year") for row in checks]),
@@ -58,9 +64,20 @@ def checks_section(result: ResultFolder, words: Words) -> Section:
         number_column(words("column.after"), [row.get("after") for row in checks], places=1),
         Column(words("column.error"), tuple(_error(row.get("relative_error")) for row in checks)),
     )
-    section.blocks += [Text(words("text.checks_lead")), Table(words("text.checks_table"), columns, size="dense")]
+    section.blocks += [Text(words("text.checks_lead")), Table(words("text.checks_table"), columns, note=note, size="dense")]
     section.blocks += _audited(result.manifest.get("audit") or {}, words) if _is_of(result.manifest, "audit") else []
     return section
+
+
+def _by_transfer(checks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One row a transfer: the totals of its last year, and the largest relative error of all years."""
+    last: dict[str, dict[str, Any]] = {}
+    for row in checks:
+        name, before = str(row.get("what")), last.get(str(row.get("what")), {})
+        errors = [each["relative_error"] for each in (before, row) if each.get("relative_error") is not None]
+        newest = row if (row.get("year") or 0) >= (before.get("year") or 0) else before
+        last[name] = {**newest, "relative_error": max(errors, default=None)}
+    return list(last.values())
 
 
 def _is_of(manifest: dict[str, Any], part: str) -> bool:
@@ -129,15 +146,21 @@ def glossary_section(result: ResultFolder, words: Words) -> Section:
     known: dict[str, dict[str, Any]] = result.manifest.get("terms") or {}
     present = {column for table in TABLES if result.has(table) for column in result.table(table)}
     used = [name for name in known if name in present]
-    columns = (
-        text_column(words("column.term"), used),
-        text_column(words("column.meaning"), [known[name].get(words.lang) for name in used]),
-        text_column(words("report.unit"), [known[name].get("unit") for name in used]),
-        text_column(words("column.definition"), [_definition(known[name], words.lang) for name in used]),
-    )
-    if used:
-        section.blocks.append(Table(words("section.glossary"), columns, size="dense terms"))
+    rows = tuple((name, _meaning(known[name], words.lang), _unit(known[name]), _definition(known[name], words.lang)) for name in used)
+    if rows:
+        section.blocks.append(Glossary(rows))
     return section
+
+
+def _meaning(term: dict[str, Any], lang: str) -> str:
+    """What a term of the manifest is called in that language."""
+    return str(term.get(lang) or UNKNOWN)
+
+
+def _unit(term: dict[str, Any]) -> str:
+    """The unit of a term as it is printed; empty where it has none."""
+    unit = str(term.get("unit") or "-")
+    return "" if unit in ("-", "1") else unit_text(unit)
 
 
 def _definition(term: dict[str, Any], lang: str) -> str:

@@ -105,12 +105,17 @@ def short(value: float) -> str:
 
 
 def percent(share: float | None, places: int = 1) -> str:
-    """A share as a percentage.
+    """A share as a percentage; one that is not zero is never printed as zero.
 
-    >>> percent(0.227).split(), percent(0.00042, places=3).split()
-    (['22.7', '%'], ['0.042', '%'])
+    >>> percent(0.227).split(), percent(0.00042, places=3).split(), percent(-1e-9).split(), percent(0.0).split()
+    (['22.7', '%'], ['0.042', '%'], ['>', '−0.1', '%'], ['0.0', '%'])
     """
-    return UNKNOWN if share is None or not math.isfinite(share) else f"{number(100 * share, places)}{NO_BREAK}%"
+    if share is None or not math.isfinite(share):
+        return UNKNOWN
+    least = 10.0**-places
+    if share and round(100 * share, places) == 0:
+        return f"{'<' if share > 0 else '>'}{NO_BREAK}{number(math.copysign(least, share), places)}{NO_BREAK}%"
+    return f"{number(100 * share, places)}{NO_BREAK}%"
 
 
 def amount_text(amount: Amount, value: float | None, lang: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from carbonshed.present.display import amount_text, display_unit, number, percent
+from carbonshed.present.display import DisplayUnit, amount_text, display_unit, number, percent
 from carbonshed.present.folder import INSTITUTIONS, ResultFolder
 from carbonshed.present.style import LOW_CONFIDENCE
 from carbonshed.present.words import Words
@@ -71,11 +71,13 @@ def tiles(result: ResultFolder, words: Words) -> list[Tile]:
     totals = totals_by_year(result)
     if len(totals):
         last = totals.iloc[-1]
-        for name in ("carbon_source", "carbon_sink", "net_carbon_emission"):
+        names = ("carbon_source", "carbon_sink", "net_carbon_emission")
+        unit = display_unit("carbon", [float(last[name]) for name in names], words.lang)
+        for name in names:
             detail = words("tile.year", year=int(last["year"]))
             if name == "carbon_sink" and last["carbon_source"]:
                 detail = words("tile.offset", share=percent(last["carbon_sink"] / last["carbon_source"]))
-            found.append(_tile(words, name, "carbon", last[name], detail))
+            found.append(_tile(words, name, unit, last[name], detail))
         found += _money_tiles(result, words, last)
     choice = result.scale_choice
     if choice is not None and np.isfinite(choice["scale_km"]):
@@ -88,8 +90,7 @@ def tiles(result: ResultFolder, words: Words) -> list[Tile]:
     return found
 
 
-def _tile(words: Words, name: str, amount: Any, value: float, detail: str) -> Tile:
-    unit = display_unit(amount, float(value), words.lang)
+def _tile(words: Words, name: str, unit: DisplayUnit, value: float, detail: str) -> Tile:
     return Tile(words(f"tile.{name}"), number(float(value) / unit.factor), words("tile.per_year", unit=unit.label), detail)
 
 
@@ -102,7 +103,8 @@ def _money_tiles(result: ResultFolder, words: Words, last: pd.Series) -> list[Ti
         sides = _counties(result, int(last["year"]))["side"].value_counts()
         counts["payable"] = words("tile.n_payers", n=int(sides.get("payer", 0)))
         counts["receivable"] = words("tile.n_recipients", n=int(sides.get("recipient", 0)))
-    return [_tile(words, name, "money", last[name], counts[name]) for name in ("payable", "receivable")]
+    unit = display_unit("money", [float(last[name]) for name in counts], words.lang)
+    return [_tile(words, name, unit, last[name], counts[name]) for name in counts]
 
 
 def _counties(result: ResultFolder, year: int) -> pd.DataFrame:

@@ -117,6 +117,16 @@ class ResultFolder:
         other.page = page if page.review_number else replace(page, review_number=self.stated_review)
         return other
 
+    def last_year(self) -> ResultFolder:
+        """The same result with the last year of its accounts, zones and amounts only."""
+        other = copy.copy(self)
+        yearly = [name for name in ("accounts_grid", "accounts_county", "zones", "compensation") if self.has(name)]
+        tables = {name: self.table(name) for name in yearly}
+        last = {name: table[table["year"] == table["year"].max()] for name, table in tables.items()}
+        other._tables = {**self._tables, **last}
+        other.__dict__.pop("cells", None)  # read from the accounts of all years
+        return other
+
     @property
     def stated_review(self) -> str:
         """Number under which the base map was reviewed, as the study states it; empty where it states none."""

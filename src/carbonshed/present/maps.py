@@ -308,7 +308,7 @@ def compensation_map(result: ResultFolder, words: Words) -> Drawing:
         part = values[table["year"] == year].set_axis(table.loc[table["year"] == year, "unit_id"]).reindex(counties.index)
         fill(panel, counties.to_numpy(), classes.colour(part), border="white", width=0.25)
         borders(panel, result)
-    if len(years) == 1:
+    if len(years) == 1 and result.page.panel_mm is None:
         _name_first(plate, counties, table[table["year"] == years[0]])
     furniture(plate.panels[0], result, words)
     columns = ["unit_id", "name", "year", "side", "account_deficit", "payable", "receivable", "net_compensation"]

@@ -90,7 +90,8 @@ def map_plate(
     edge = DEGREES_IN if page.has_graticule and result.crs is not None else 0.0
     usable = width_mm * MM - 2 * MARGIN_IN - edge - (SIDE_LEGEND_IN if beside else 0.0)
     aspect = (north - south) / (east - west)
-    panel_height = min((usable - (columns - 1) * GAP_IN) / columns * aspect, MAX_PANEL_IN / rows)
+    tallest = MAX_PANEL_IN if page.panel_mm is None else page.panel_mm * MM
+    panel_height = min((usable - (columns - 1) * GAP_IN) / columns * aspect, tallest / rows)
     panel_width = panel_height / aspect
     is_narrowed = beside and page.width_mm is None
     width = 2 * MARGIN_IN + edge + panel_width + SIDE_LEGEND_IN if is_narrowed else width_mm * MM

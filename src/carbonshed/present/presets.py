@@ -31,6 +31,8 @@ class Page:
         Payment and recipient zones carry a pattern beside their colour, for print in black and white.
     review_number : str
         Number under which the base map was reviewed (审图号), printed under maps.
+    panel_mm : float, optional
+        Tallest map, all its panels together; None: as tall as a page allows.
     """
 
     name: str = "report"
@@ -41,6 +43,7 @@ class Page:
     has_locator: bool = False
     hatches_zones: bool = False
     review_number: str = ""
+    panel_mm: float | None = None
 
     def width(self, own_mm: float) -> float:
         """Width in mm of a figure whose own width is `own_mm`.
@@ -54,6 +57,9 @@ class Page:
 def _column(name: str, width_mm: float) -> Page:
     return Page(name, width_mm, dpi=300, has_title=False, has_locator=True)
 
+
+FRONT = Page("front", 86.0, has_graticule=False, panel_mm=56.0)
+"""Small maps of the last year on the first page of the report, two side by side."""
 
 PRESETS: Mapping[str, Page] = MappingProxyType(
     {

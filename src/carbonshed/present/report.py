@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -30,9 +31,13 @@ from carbonshed.present.figures import Progress, as_bytes, available_figures, dr
 from carbonshed.present.findings import summary, tiles
 from carbonshed.present.folder import ResultFolder
 from carbonshed.present.fonts import has_chinese
+from carbonshed.present.presets import FRONT
 from carbonshed.present.style import DPI, WIDE_MM
 from carbonshed.present.why_card import why_section
 from carbonshed.present.words import LANGUAGES, Words
+
+FRONT_FIGURES = ("zones_map", "compensation_map")
+"""Small maps of the last year on the first page: where, and who. Without both, that of net emission."""
 
 PNG_URI = "data:image/png;base64,"
 
@@ -115,6 +120,11 @@ def _pictures(result: ResultFolder, progress: Progress, folder: Path | None) -> 
     """Every figure in both languages as the text of an image inside the page; what cannot be drawn gives its reason instead."""
     names = available_figures(result)
     found: dict[tuple[str, str], str] = {}
+    last = result.last_year().on(FRONT)
+    for name in front_figures(names):
+        for lang in LANGUAGES:
+            with suppress(InputError):  # the figure in its section gives the reason
+                found[f"front {name}", lang] = _uri(_small(as_bytes(draw(last, name, lang), "png")))
     for place, name in enumerate(names):
         progress(place / len(names), name)
         for lang in LANGUAGES:
@@ -124,8 +134,18 @@ def _pictures(result: ResultFolder, progress: Progress, folder: Path | None) -> 
             except InputError as error:
                 found[name, lang] = str(error)
             else:
-                found[name, lang] = PNG_URI + base64.b64encode(picture).decode("ascii")
+                found[name, lang] = _uri(picture)
     return found
+
+
+def front_figures(names: Sequence[str]) -> list[str]:
+    """Which of the figures a result can give stand small on the first page."""
+    return [name for name in FRONT_FIGURES if name in names] or [name for name in ("net_map",) if name in names]
+
+
+def _uri(picture: bytes) -> str:
+    """A PNG as the address of an image inside the page."""
+    return PNG_URI + base64.b64encode(picture).decode("ascii")
 
 
 def _small(picture: bytes) -> bytes:
@@ -157,9 +177,11 @@ def _document(result: ResultFolder, words: Words, pictures: dict[tuple[str, str]
         "findings": summary(result, words),
         "sections": sections,
         "number": counter,
+        "front": {name.removeprefix("front "): Markup(text) for name, text in drawn.items() if name.startswith("front ")},
         "pictures": {name: Markup(text) for name, text in drawn.items() if _is_picture(text)},
         "reasons": {name: text for name, text in drawn.items() if not _is_picture(text)},
         "widths": widths,
+        "half": HALF_PAGE,
         "fit_beside": lambda names: len(names) > 1 and all(widths.get(name, 100) <= HALF_PAGE for name in names),
     }
 
