@@ -314,12 +314,6 @@ def test_refusals(indicators, change, options, message):
         fit_zones(change(indicators), **options)
 
 
-def test_ward_refuses_too_many_rows(monkeypatch, indicators):
-    monkeypatch.setattr("carbonshed.zoning.cluster.WARD_MOST_ROWS", 50)
-    with pytest.raises(InputError, match="at most 50 rows"):
-        fit_zones(indicators, method="ward")
-
-
 @pytest.mark.filterwarnings("ignore::carbonshed.checks.DataWarning")
 def test_real_counties(shared):
     table = pd.read_csv(shared / "studies/bth-county/counties.csv", dtype={"unit_id": str}).set_index("unit_id")

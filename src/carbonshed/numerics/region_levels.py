@@ -22,7 +22,7 @@ SEARCH = 2_000
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator, unused-ignore]
-def _scatter(a: int, b: int) -> Any:
+def scatter(a: int, b: int) -> Any:
     """A number that ranks pairs of equal cost: by their ids themselves a plain of equal things would merge one pair a round."""
     mixed = (np.uint64(min(a, b)) << np.uint64(32)) | np.uint64(max(a, b))
     mixed = (mixed ^ (mixed >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
@@ -48,7 +48,7 @@ def _cheapest_neighbour(graph: Graph, region: Integers) -> Integers:
             for f in range(features):
                 squared += (mean[v, f] - mean[w, f]) * (mean[v, f] - mean[w, f])
             cost = weight[v] * weight[w] / (weight[v] + weight[w]) * squared
-            if cost < least or (cost == least and _scatter(v, w) < _scatter(v, choice[v])):
+            if cost < least or (cost == least and scatter(v, w) < scatter(v, choice[v])):
                 least, choice[v] = cost, w
     return choice
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.cluster import AgglomerativeClustering, KMeans
+from sklearn.cluster import KMeans
 from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score, pairwise_distances, silhouette_score
 from sklearn.mixture import GaussianMixture
 
 from carbonshed.checks import refuse, warn
+from carbonshed.numerics.ward import ward_clusters
 from carbonshed.zoning.som_estimator import SOM
 
 Floats = NDArray[np.float64]
@@ -20,7 +21,6 @@ Integers = NDArray[np.int64]
 
 METHODS = ("som_kmeans", "kmeans", "gmm", "ward", "rules")
 SOM_LEAST_ROWS = 30
-WARD_MOST_ROWS = 20_000
 SILHOUETTE_ROWS = 5_000
 MIXTURE_STARTS = 10
 """Starts of the Gaussian mixture, of which the best is kept."""
@@ -108,7 +108,7 @@ def fit_clusters(
     Raises
     ------
     InputError
-        Fewer different rows than clusters; too many rows for Ward's method.
+        Fewer different rows than clusters.
     """
     if len(np.unique(x, axis=0)) < k:
         raise refuse(
@@ -130,15 +130,7 @@ def fit_clusters(
         to_cluster = nearest_centre(mixture.means_, centres)
         return Clusterer("gmm", centres, to_cluster[components], mixture=mixture, component_cluster=to_cluster)
     if method == "ward":
-        if len(x) > WARD_MOST_ROWS:
-            raise refuse(
-                "too_many_rows",
-                expected=f"at most {WARD_MOST_ROWS} rows for Ward's method",
-                got=str(len(x)),
-                where="method",
-                fix="Use 'som_kmeans' or 'kmeans'.",
-            )
-        labels = AgglomerativeClustering(k, linkage="ward").fit_predict(x).astype(np.int64)
+        labels = ward_clusters(x, k)
         return Clusterer("ward", group_means(x, labels, k), labels)
     model = KMeans(k, n_init=n_init, random_state=seed).fit(x)
     return Clusterer("kmeans", model.cluster_centers_, nearest_centre(x, model.cluster_centers_))

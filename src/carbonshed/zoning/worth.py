@@ -17,7 +17,7 @@ from carbonshed.numerics.contiguity import random_partition
 from carbonshed.numerics.geodetector import factor_detector
 from carbonshed.spatial.neighbours import as_sparse
 from carbonshed.zoning.classify import fit_zones
-from carbonshed.zoning.cluster import WARD_MOST_ROWS, separation
+from carbonshed.zoning.cluster import separation
 from carbonshed.zoning.coherence import coherence_totals
 from carbonshed.zoning.contiguity import CONTIGUOUS, contiguous_zones, yearly_neighbours
 from carbonshed.zoning.fitted import FittedCells, explained_share, fitted_cells
@@ -34,6 +34,8 @@ COMPARED = ("rules", "kmeans", "ward", "gmm", CONTIGUOUS, "som_kmeans")
 DENSITIES = ("source_density", "sink_density", "net_emission_density", "gdp_density")
 CRITERIA = ("explained_share", "silhouette", "stability_ari", "coherence", "q_mean")
 MARGIN, LEAST_SHARE = 0.01, 0.01
+WARD_MOST_ROWS = 50_000
+"""Rows up to which Ward's method is compared: its fits, one a bootstrap, take some seconds each there."""
 RULE = (
     "Of the methods whose names hold (hard checks), whose mean bootstrap ARI is at least 0.8, and that give each zone (but balanced, where "
     "two were asked for) to at least 1 % of the cells, the best has the highest score: the mean of explained share, silhouette, bootstrap "
@@ -87,7 +89,7 @@ def worth_of_methods(
     Warns
     -----
     DataWarning
-        Where `ward` is left out, as there are too many rows for its distances.
+        Where `ward` is left out, as its fits to more than 50,000 rows take long.
 
     Notes
     -----
