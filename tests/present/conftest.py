@@ -445,6 +445,12 @@ def result_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_result(tmp_path_factory.mktemp("result") / "full")
 
 
+@pytest.fixture(scope="session")
+def write() -> Build:
+    """`write_result`, for folders that several tests share."""
+    return write_result
+
+
 @pytest.fixture
 def build(tmp_path: Path) -> Build:
     """Write another folder: ``build(years=..., without=..., names=..., change=...)``."""

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from carbonshed.interfaces.options import Json, Lang, ResultPath
-from carbonshed.interfaces.talk import exit_codes, give, listed, words
+from carbonshed.interfaces.talk import exit_codes, give, listed, say, words
 
 
 def report(
@@ -51,11 +51,14 @@ def figures(
     """Draw figures (png, pdf, and their data as csv) from a result folder alone."""
     with exit_codes(as_json=as_json, lang="zh" if lang == "zh" else "en"):
         from carbonshed.study.lock import one_writer_of
-        from carbonshed.study.reporting import figure_names, write_figures
+        from carbonshed.study.reporting import figure_names, figures_left_out, write_figures
 
         if names:
-            known = figure_names(result)
-            give({"ok": True, "figures": known} if as_json else "\n".join(known))
+            known, lacking = figure_names(result), figures_left_out(result, lang=lang)
+            give({"ok": True, "figures": known, "left_out": lacking} if as_json else "\n".join(known))
+            if not as_json:
+                for name, takes in lacking.items():
+                    say(words("left_out", "zh" if lang == "zh" else "en", name=name, takes=takes))
             return
         page: dict[str, Any] = {"preset": preset, "hatch": hatch, "review_number": review_number}
         with one_writer_of(result):

@@ -51,6 +51,7 @@ WORDS = {
     "equal": {"en": "The two results are equal.", "zh": "两个结果相同。"},
     "written": {"en": "Written: {path}", "zh": "已写入：{path}"},
     "kept": {"en": "There is already a {path}; it was kept.", "zh": "{path} 已存在，未改动。"},
+    "left_out": {"en": "not {name}: it takes {takes}", "zh": "缺 {name}：需要 {takes}"},
     "unchanged": {
         "en": "All {count} files are as they were written; {checks} balance checks hold; no input that is still there has changed.",
         "zh": "全部 {count} 个文件与写入时一致；{checks} 项平衡核对成立；仍在原处的输入均未改动。",

@@ -128,12 +128,23 @@ def _sheet(book: Any, name: str, table: pd.DataFrame, *, units: bool = True) -> 
         for (cell,) in sheet.iter_rows(min_row=start + 2, min_col=place + 1, max_col=place + 1):
             if cell.data_type == "f":
                 cell.data_type = "s"  # a name that begins like a formula is a name
+    _whole_numbers(sheet, table, start + 2)
     if units:
         for place, column in enumerate(table, start=1):
             sheet.cell(row=1, column=place, value=str(column))
             unit = known[str(column)].unit if str(column) in known else ""
             sheet.cell(row=2, column=place, value="" if unit == "-" else unit)
     sheet.freeze_panes = sheet.cell(row=start + 2, column=1)
+
+
+def _whole_numbers(sheet: Any, table: pd.DataFrame, first: int) -> None:
+    """Every float to its last bit: openpyxl writes 16 digits, and some doubles need 17; those are handed to it as their own text."""
+    for place, dtype in enumerate(table.dtypes, start=1):
+        if pd.api.types.is_float_dtype(dtype):
+            values = table.iloc[:, place - 1].to_numpy(dtype=float, na_value=np.nan)
+            cut = np.array([float(f"{value:.16g}") for value in values.tolist()]) != values
+            for row in np.flatnonzero(cut & np.isfinite(values)):
+                sheet.cell(row=first + int(row), column=place)._value = repr(float(values[row]))
 
 
 def _about(result: ResultFolder) -> pd.DataFrame:

@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from carbonshed.checks import InputError, choose, refuse, warn
 from carbonshed.files import write_bytes
 from carbonshed.present import change_maps, charts, maps, movements, sankey, scale_charts, som_charts, unit_charts, zone_charts
+from carbonshed.present.figure_needs import TAKES
 from carbonshed.present.folder import ResultFolder
 from carbonshed.present.fonts import has_chinese
 from carbonshed.present.maps import Drawing
@@ -112,6 +113,11 @@ def available_figures(result: ResultFolder) -> list[str]:
     return [name for name, recipe in FIGURES.items() if recipe.needs(result)]
 
 
+def absent_figures(result: ResultFolder, lang: str = "en") -> dict[str, str]:
+    """Names of the figures that this result cannot give, each with what it takes."""
+    return {name: TAKES[name][lang == "zh"] for name, recipe in FIGURES.items() if not recipe.needs(result)}
+
+
 ENDINGS = ("", "_map", "_maps", "_chart", "_track", "_ratio", "_curves", "_bars", "_strip")
 BEGINNINGS = ("", "zones_", "som_")
 
@@ -149,8 +155,8 @@ def draw(result: ResultFolder, name: str, lang: str) -> Drawing:
     if not recipe.needs(result):
         raise refuse(
             "no_table",
-            expected=f"the tables of the figure {name!r}",
-            got="a result without them",
+            expected=f"for the figure {name!r}: {TAKES[name][0]}",
+            got="a result without it",
             where=str(result.path),
             fix=f"This result can give: {', '.join(available_figures(result))}. One that is new to this version needs a new run.",
         )

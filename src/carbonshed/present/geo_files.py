@@ -27,7 +27,7 @@ def write_geojson(result: ResultFolder, folder: Path) -> list[Path]:
         collection = json.loads(frame.set_geometry(shapes).to_json(drop_id=True, na="null"))
         collection["name"] = layer.name
         collection["title"] = {"zh": layer.zh, "en": layer.en}
-        collection["units"] = {name: known[name].unit for name in map(str, frame) if name in known}
+        collection["units"] = {name: known[name].unit for name in map(str, frame) if name in known and name != "geometry"}
         text = json.dumps(collection, ensure_ascii=False, separators=(",", ":")) + "\n"
         written.append(write_text(folder / f"{layer.name}.geojson", text))
     return written

@@ -14,7 +14,7 @@ from typing import Any
 
 from carbonshed.checks import CarbonshedError
 from carbonshed.present.export import export
-from carbonshed.present.figures import available_figures, save_figures
+from carbonshed.present.figures import absent_figures, available_figures, save_figures
 from carbonshed.present.folder import ResultFolder
 from carbonshed.present.pdf import print_pdf
 from carbonshed.present.report import render_report
@@ -71,6 +71,11 @@ def write_report_pdf(folder: Path) -> Path:
 def figure_names(folder: Path) -> list[str]:
     """Names of the figures that a result folder can give."""
     return available_figures(ResultFolder(folder))
+
+
+def figures_left_out(folder: Path, *, lang: str = "en") -> dict[str, str]:
+    """Names of the figures that a result folder cannot give, each with what it takes."""
+    return absent_figures(ResultFolder(folder), lang)
 
 
 def write_figures(folder: Path, *, lang: str = "both", progress: Progress = _silent, **options: Any) -> list[Path]:
