@@ -124,16 +124,16 @@ def step_seconds(found: Mapping[str, int], *, has_grid: bool, runs: int) -> dict
     years, cells, rows = found["years"], found["cells"] * found["years"], found["rows"]
     counties, zoned, pixels = found["counties"], found["zoned"], found["pixels"] * found["years"]
     changes = 1.0 if years > 1 else 0.0
-    steps = {"start": 5.0, "accounts": 1.0 + 2.7e-5 * rows + 2e-5 * counties, "zones": 2.0 + 0.05 * years + 1e-4 * zoned}
+    steps = {"start": 5.0, "accounts": 1.0 + 2.7e-5 * rows + 1e-4 * counties, "zones": 2.0 + 0.05 * years + 1e-4 * zoned}
     if has_grid:
         steps |= {"land_area": 1.0 + 3e-5 * cells + 1.3e-9 * pixels, "scale": 2.0 + years + 5.5e-5 * cells}
     if runs:
-        steps["worth"] = (10.0 + 3e-3 * zoned) * runs / 20 + (15.0 + 6e-5 * cells if has_grid else 5.0)
+        steps["worth"] = (15.0 + 3.5e-3 * zoned) * runs / 20 + (15.0 + 1e-4 * cells if has_grid else 5.0)
     if counties:
-        steps["compensation"] = 0.5 + 1e-4 * counties
+        steps["compensation"] = 0.5 + 5e-5 * counties
     if found["pairs"] <= MOST_PAIRS:
         steps["flows"] = 7e-6 * found["pairs"] * years
-    steps["statistics"] = 1.0 + 4e-5 * (zoned + counties)
+    steps["statistics"] = 1.0 + 5e-5 * (zoned + counties)
     steps["change"] = changes * (1.0 + 3.5e-9 * pixels + 1e-5 * rows + 2e-5 * counties)
     steps["report"] = 30.0 + 2.0 * min(years, MOST_PANELS) + 4e-5 * (rows + counties)
     return steps
