@@ -319,6 +319,17 @@ def test_the_result_folder_repeats_the_run_with_inputs_found_where_they_were_or_
     assert tables_of(tmp_path / "third") == tables_of(result)
 
 
+def test_an_input_that_was_found_elsewhere_is_found_there_by_a_repeat(small_study, tmp_path):
+    there = tmp_path / "there"
+    there.mkdir()
+    (small_study / "emissions.csv").rename(there / "emissions.csv")
+    cs.Study.open(small_study, inputs=there).run(tmp_path / "first", until="land_area")
+    again = cs.Study.open(tmp_path / "first").run(tmp_path / "again", until="land_area").manifest
+    assert {row["role"]: row["found"] for row in again["inputs"]}["emissions"] == str(there / "emissions.csv")
+    (there / "emissions.csv").write_text((there / "emissions.csv").read_text() + "\n")
+    assert [(p.code, p.where) for p in verify(tmp_path / "first")] == [("input_changed", "emissions.csv")]
+
+
 def _moved(manifest: dict, base: Path) -> dict:
     """The manifest as if the study had been run in `base`."""
     inputs = [{**row, "found": str(base / row["path"])} for row in manifest["inputs"]]

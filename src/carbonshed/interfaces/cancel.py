@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 GRACE_S = 0.6
@@ -19,20 +19,18 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
-def cancellable(code: int, farewell: Callable[[], None]) -> Iterator[Callable[[], bool]]:
-    """Within the block both signals raise `KeyboardInterrupt`, and end the process with `code` if it is still there after `GRACE_S`.
+def cancellable(code: int, farewell: Callable[[], None]) -> Iterator[None]:
+    """Within the block both signals raise `KeyboardInterrupt`, and end the process with `code` where the block ends, or after `GRACE_S`.
+
+    What the block leaves behind in good order is on the disk by then; taking the interpreter and its libraries down in good order would
+    take longer than all the rest.
 
     Parameters
     ----------
     code : int
         Exit code.
     farewell : callable
-        Says that it was cancelled, where the process is ended the hard way.
-
-    Yields
-    ------
-    callable
-        Whether a signal came.
+        Says that it was cancelled, where the block did not catch the interrupt itself.
     """
     came = threading.Event()
 
@@ -46,11 +44,16 @@ def cancellable(code: int, farewell: Callable[[], None]) -> Iterator[Callable[[]
         if reading.recv(1):  # the system writes here, even while the main thread is in machine code
             time.sleep(GRACE_S)
             farewell()
-            sys.stdout.flush()
-            os._exit(code)
+            leave()
+
+    def leave() -> None:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):  # nobody reads it any more
+                stream.flush()
+        os._exit(code)
 
     if threading.current_thread() is not threading.main_thread():
-        yield came.is_set
+        yield
         return
     reading, writing = socket.socketpair()
     writing.setblocking(False)
@@ -58,10 +61,15 @@ def cancellable(code: int, farewell: Callable[[], None]) -> Iterator[Callable[[]
     wakeup = signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
     threading.Thread(target=watch, name="cancel", daemon=True).start()
     try:
-        yield came.is_set
-    finally:
+        yield
+    except KeyboardInterrupt:
         if not came.is_set():
-            signal.set_wakeup_fd(wakeup)
-            for number, handler in before.items():
-                signal.signal(number, handler)
-            writing.close()
+            raise
+        farewell()
+    finally:
+        if came.is_set():
+            leave()
+        signal.set_wakeup_fd(wakeup)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        writing.close()

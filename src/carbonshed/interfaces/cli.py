@@ -319,13 +319,8 @@ def doctor(*, as_json: Json = False, lang: Lang = "en") -> None:
 def main() -> None:
     """Entry point of the ``carbonshed`` command."""
     lang = os.environ.get("CARBONSHED_LANG", "en")
-    with cancellable(Exit.CANCELLED, lambda: say(words("cancelled", lang))) as is_cancelled:
-        try:
-            app()
-        except SystemExit:
-            if is_cancelled():
-                raise SystemExit(Exit.CANCELLED) from None
-            raise
+    with cancellable(Exit.CANCELLED, lambda: say(words("cancelled", lang))):
+        app()
 
 
 if __name__ == "__main__":
