@@ -300,14 +300,14 @@ def _grid_accounts(context: Context, pieces: pd.DataFrame, output: StepOutput) -
 class _Places(NamedTuple):
     """Cells of one side, years and ids rising: the year of each, and the place among them of each finest cell and year."""
 
-    year: NDArray[np.int64]
-    block_of_cell: NDArray[np.int64]
+    year: NDArray[Any]
+    block_of_cell: NDArray[Any]
 
 
 class _CellsOfSides(NamedTuple):
     """What hangs on the pieces and sides alone: the finest cell and year of each piece, cells of each side, ids and shapes of all."""
 
-    cell_of_piece: NDArray[np.int64]
+    cell_of_piece: NDArray[Any]
     places: list[_Places]
     unit_id: pd.Index
     geometry: Any
