@@ -65,7 +65,7 @@ def _of_years(years: dict[int, Path], spec: Spec, files: InputFiles, inputs: Inp
     return []
 
 
-LIBRARIES_GB, ROW_GB, COUNTY_GB, PAIR_GB = 0.70, 2.4e-6, 8e-6, 1e-7
+LIBRARIES_GB, ROW_GB, COUNTY_GB, PAIR_GB = 0.75, 2.4e-6, 8e-6, 1e-7
 """Memory of the libraries, a row of the accounts of cells, a county and year, a pair of payer and recipient (docs/promises.md)."""
 
 MOST_PANELS = 6
@@ -135,7 +135,8 @@ def step_seconds(found: Mapping[str, int], *, has_grid: bool, runs: int) -> dict
         steps["flows"] = 7e-6 * found["pairs"] * years
     steps["statistics"] = 1.0 + 5e-5 * (zoned + counties)
     steps["change"] = changes * (1.0 + 3.5e-9 * pixels + 1e-5 * rows + 2e-5 * counties)
-    steps["report"] = 30.0 + 2.0 * min(years, MOST_PANELS) + 4e-5 * (rows + counties)
+    panels = min(years, MOST_PANELS)
+    steps["report"] = 30.0 + 2.0 * panels + 6e-5 * rows + 4e-4 * counties / years * panels
     return steps
 
 
