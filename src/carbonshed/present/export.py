@@ -35,6 +35,10 @@ from carbonshed.spatial.cell_ids import parse_cell_ids
 RASTER_COLUMNS = ("carbon_source", "carbon_sink", "net_carbon_emission")
 Writer = Callable[[ResultFolder, Path | None], list[Path]]
 
+LOOKED_AT = 50
+"""Rows that decide how wide a column of text is."""
+LEAST_WIDTH, MOST_WIDTH, FONT = 10, 60, "Calibri"
+
 MAX_SHEET_ROWS = 1_048_573
 """Rows of an Excel sheet below its head and its row of units."""
 
@@ -97,12 +101,16 @@ def _xlsx(result: ResultFolder, out: Path | None) -> list[Path]:
             where="export --format xlsx",
             fix='Install the extra: pip install "carbonshed[excel]".',
         )
+    from openpyxl.styles import Alignment
+
     path = _folder(result, out, "exports") / "result.xlsx"
     with replacing(path) as part, pd.ExcelWriter(part, engine="openpyxl") as book:
+        _sheet(book, "about", _about(result), units=False)
+        for (cell,) in book.sheets["about"].iter_rows(min_col=2, max_col=2):
+            cell.alignment = Alignment(wrap_text=True, vertical="top")
         for name in held(result):
             _sheet(book, name, plain(result.table(name)))
         _sheet(book, "data_dictionary", dictionary(result), units=False)
-        _sheet(book, "about", _about(result), units=False)
     return [path]
 
 
@@ -134,6 +142,23 @@ def _sheet(book: Any, name: str, table: pd.DataFrame, *, units: bool = True) -> 
             sheet.cell(row=1, column=place, value=str(column))
             unit = known[str(column)].unit if str(column) in known else ""
             sheet.cell(row=2, column=place, value="" if unit == "-" else unit)
+    _dress(sheet, [str(column) for column in shown], texts, start)
+
+
+def _dress(sheet: Any, heads: Sequence[str], texts: Sequence[int], start: int) -> None:
+    """What makes a sheet readable as it opens: heads in bold that stay in view, units in grey, columns as wide as their heads or texts."""
+    from openpyxl.styles import Font
+    from openpyxl.utils import get_column_letter
+
+    for place, head in enumerate(heads):
+        longest = len(head)
+        if place in texts:
+            some = sheet.iter_rows(min_row=start + 2, max_row=start + 1 + LOOKED_AT, min_col=place + 1, max_col=place + 1, values_only=True)
+            longest = max([longest, *(sum(1 + (ord(sign) > 0x2E80) for sign in str(value)) for (value,) in some if value is not None)])
+        sheet.column_dimensions[get_column_letter(place + 1)].width = min(max(longest, LEAST_WIDTH) + 2, MOST_WIDTH)
+        sheet.cell(row=1, column=place + 1).font = Font(name=FONT, bold=True)
+        if start:
+            sheet.cell(row=2, column=place + 1).font = Font(name=FONT, color="808080")
     sheet.freeze_panes = sheet.cell(row=start + 2, column=1)
 
 
@@ -152,10 +177,17 @@ def _about(result: ResultFolder) -> pd.DataFrame:
     manifest = result.manifest
     rows = [("study", result.name), ("years", ", ".join(map(str, result.years))), ("carbonshed", manifest.get("carbonshed_version", ""))]
     rows += [
+        (
+            "how to read",
+            "Row 1 of a sheet names the columns, row 2 states their units; data_dictionary, the last sheet, says what each column is.",
+        )
+    ]
+    rows += [("怎样读", "每张表第 1 行为列名，第 2 行为单位；最后一张表 data_dictionary 说明每一列。")]
+    rows += [
         ("input", f"{each.get('role', '')}: {each.get('citation', '')} ({each.get('licence', '')})")
         for each in manifest.get("inputs") or []
     ]
-    rows += [("note", note.get("en", "")) for note in manifest.get("notes") or []]
+    rows += [(what, note.get(lang, "")) for what, lang in (("note", "en"), ("说明", "zh")) for note in manifest.get("notes") or []]
     return pd.DataFrame(rows, columns=["what", "value"])
 
 

@@ -56,7 +56,7 @@ def _grid_layer(result: ResultFolder) -> MapLayer | None:
         return None
     rows, year = _last(result.cells)
     side = f"{result.display_scale_km:g} km"
-    style = diverging_qml(rows["net_carbon_emission"], "net_carbon_emission", "t CO2/a")
+    style = diverging_qml(rows["net_carbon_emission"], "net_carbon_emission", "t CO2/a", outlined=False)
     return MapLayer("map_grid_accounts", rows, style, f"{year}年{side}格网净碳排放", f"Net carbon emission, {side} cells, {year}")
 
 
@@ -74,7 +74,11 @@ def _zone_layer(result: ResultFolder) -> MapLayer | None:
     if not result.has("zones"):
         return None
     rows, year = _last(result.geo("zones"))
-    return MapLayer("map_zones", rows, zone_qml(), f"{year}年碳补偿分区", f"Compensation zones, {year}") if len(rows) else None
+    if not len(rows):
+        return None
+    counties = set(result.names) if result.has("accounts_county") else set()
+    style = zone_qml(outlined=rows["unit_id"].isin(counties).any())
+    return MapLayer("map_zones", rows, style, f"{year}年碳补偿分区", f"Compensation zones, {year}")
 
 
 def _amount_layer(result: ResultFolder) -> MapLayer | None:

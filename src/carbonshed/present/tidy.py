@@ -9,10 +9,16 @@ from carbonshed.cells import guarded
 from carbonshed.present.folder import TABLES, ResultFolder
 from carbonshed.registry import Term, terms
 
+FIRST = (
+    "compensation", "flows", "direction", "zone_summary", "zones", "accounts_county", "accounts_grid", "scale_choice", "scale_response",
+    "spatial_statistics", "centre_of_gravity", "balance", "land_area",
+)  # fmt: skip
+"""What most people open an export for stands first: the money, the zones, the accounts; then all that is behind them."""
+
 
 def held(result: ResultFolder) -> list[str]:
-    """Tables of the result that hold rows, in the order of the contract."""
-    return [name for name in TABLES if result.has(name)]
+    """Tables of the result that hold rows: those of `FIRST`, then the others."""
+    return [name for name in (*FIRST, *(name for name in TABLES if name not in FIRST)) if result.has(name)]
 
 
 def plain(table: pd.DataFrame) -> pd.DataFrame:
