@@ -10,7 +10,7 @@ __version__ = "0.1.0"
 
 PUBLIC = {
     "Study": "study.study",
-    "Result": "study.study",
+    "Result": "study.result",
     "Grid": "spatial.grid",
     "coarsen": "spatial.grid",
     "tabulate_land_area": "readers.land_cover",

@@ -221,7 +221,7 @@ def why(
 ) -> None:
     """Why a cell or county is in its zone, and what would move it."""
     with exit_codes(as_json=as_json, lang=lang):
-        from carbonshed.study.study import Result
+        from carbonshed.study.result import Result
         from carbonshed.study.why import sentences
         from carbonshed.study.why import why as explain
 
@@ -234,7 +234,7 @@ def compare(first: ResultPath, second: ResultPath, *, as_json: Json = False, lan
     """Tidy differences between two results, with units."""
     with exit_codes(as_json=as_json, lang=lang):
         from carbonshed.study.compare import compare_results
-        from carbonshed.study.study import Result
+        from carbonshed.study.result import Result
 
         table = compare_results(Result.open(first), Result.open(second))
         text = words("equal", lang) if table.empty else table.to_string(index=False)

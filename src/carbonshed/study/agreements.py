@@ -14,8 +14,8 @@ from carbonshed.compensation.price import Price
 from carbonshed.present.agreements import render_agreements
 from carbonshed.present.agreements_docx import save_agreements_docx
 from carbonshed.study.exported import note_exports
+from carbonshed.study.result import Result
 from carbonshed.study.store import replacing, write_text
-from carbonshed.study.study import Result
 
 CHOICES = (
     "preset",

@@ -11,7 +11,7 @@ import pandas as pd
 from carbonshed.checks import Problem
 from carbonshed.study import audit_carbon, audit_money
 from carbonshed.study.ledger import Identity, Ledger
-from carbonshed.study.study import Result
+from carbonshed.study.result import Result
 
 SUBJECTS = (*audit_carbon.SUBJECTS, *audit_money.SUBJECTS)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from carbonshed import registry
-from carbonshed.study.study import Result
+from carbonshed.study.result import Result
 
 QUANTITIES = {
     "accounts_county": ("carbon_source", "carbon_sink", "net_carbon_emission"),

@@ -23,7 +23,7 @@ from carbonshed.checks import CarbonshedError, DataWarning
 from carbonshed.readers.row_tasks import RunTasks
 from carbonshed.study.config import Spec
 from carbonshed.study.inputs import InputFiles, Inputs, read_inputs
-from carbonshed.study.store import Store, digest, plain
+from carbonshed.study.store import digest, plain
 from carbonshed.study.table_inputs import SHAPES
 
 logger = logging.getLogger(__name__)
@@ -217,31 +217,3 @@ def run_step(step: Step, context: Context) -> StepOutput:
     output.warnings = list(dict.fromkeys([*output.warnings, *own]))
     output.seconds = time.perf_counter() - start
     return output
-
-
-class StoredTables(Mapping[str, pd.DataFrame]):
-    """Tables by name: those in memory, then those of the result folder, read on demand and kept."""
-
-    def __init__(self, memory: dict[str, pd.DataFrame], store: Store | None = None, stored: Sequence[str] = ()):
-        self._memory, self._store, self._stored = memory, store, set(stored)
-
-    def remember(self, tables: Mapping[str, pd.DataFrame]) -> None:
-        """Keep these tables in memory."""
-        self._memory.update(tables)
-
-    def know(self, names: Sequence[str]) -> None:
-        """These tables stand in the folder and may be read from it."""
-        self._stored.update(names)
-
-    def __getitem__(self, name: str) -> pd.DataFrame:
-        if name not in self._memory:
-            if self._store is None or name not in self._stored:
-                raise KeyError(name)
-            self._memory[name] = self._store.read_table(name)
-        return self._memory[name]
-
-    def __iter__(self) -> Any:
-        return iter({**dict.fromkeys(self._memory), **dict.fromkeys(self._stored)})
-
-    def __len__(self) -> int:
-        return len(set(self._memory) | self._stored)

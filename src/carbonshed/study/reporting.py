@@ -21,8 +21,8 @@ from carbonshed.present.report import render_report
 from carbonshed.study.auditing import identities, summary
 from carbonshed.study.exported import note_exports
 from carbonshed.study.pipeline import Progress, StepError
+from carbonshed.study.result import Result
 from carbonshed.study.store import Store, file_digest, write_text
-from carbonshed.study.study import Result
 
 logger = logging.getLogger(__name__)
 

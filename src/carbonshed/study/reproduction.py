@@ -15,7 +15,7 @@ from carbonshed.compensation.drift import DriftCheck, drift_check
 from carbonshed.compensation.fact_checks import Outcome, box_of, box_sides_km, unit_of
 from carbonshed.compensation.fact_matrix import PERMUTATIONS, default_settings, fact_matrix, setting_outcome
 from carbonshed.compensation.facts import check_facts, fact_verdicts, published_facts
-from carbonshed.study.study import Result
+from carbonshed.study.result import Result
 
 TEMPLATE = "data/templates/reproduction.md.j2"
 MARKS = {"met": "✓", "in band": "≈", "partly": "◐", "not met": "✗", "not known": "?"}

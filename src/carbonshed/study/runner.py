@@ -23,8 +23,8 @@ from carbonshed.study.inputs import InputFiles
 from carbonshed.study.live_steps import LIVE_TABLES
 from carbonshed.study.lock import one_writer
 from carbonshed.study.manifest import build_manifest
-from carbonshed.study.pipeline import Context, Progress, Step, StepError, StepOutput, StoredTables, run_step, step_parts
-from carbonshed.study.store import Store, digest, listed
+from carbonshed.study.pipeline import Context, Progress, Step, StepError, StepOutput, run_step, step_parts
+from carbonshed.study.store import Store, StoredTables, digest, listed
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,18 @@ from carbonshed.checks import FolderError, InputError, Problem, refuse
 from carbonshed.files import discard, flush, replacing, sweep, write_text
 from carbonshed.schema import SCHEMA_VERSION, check_schema
 
-__all__ = ["MANIFEST", "SCHEMA_VERSION", "Store", "digest", "file_digest", "plain", "read_parquet", "replacing", "write_text"]
+__all__ = [
+    "MANIFEST",
+    "SCHEMA_VERSION",
+    "Store",
+    "StoredTables",
+    "digest",
+    "file_digest",
+    "plain",
+    "read_parquet",
+    "replacing",
+    "write_text",
+]
 
 MANIFEST = "manifest.json"
 NEXT, READY = ".next", ".ready"
@@ -178,6 +189,34 @@ class Store:
     def agrees(self, files: Mapping[str, str]) -> bool:
         """Whether each of these files is there with the bytes it was written with."""
         return all((self.folder / name).is_file() and file_digest(self.folder / name) == written for name, written in files.items())
+
+
+class StoredTables(Mapping[str, pd.DataFrame]):
+    """Tables by name: those in memory, then those of the result folder, read on demand and kept."""
+
+    def __init__(self, memory: dict[str, pd.DataFrame], store: Store | None = None, stored: Sequence[str] = ()):
+        self._memory, self._store, self._stored = memory, store, set(stored)
+
+    def remember(self, tables: Mapping[str, pd.DataFrame]) -> None:
+        """Keep these tables in memory."""
+        self._memory.update(tables)
+
+    def know(self, names: Sequence[str]) -> None:
+        """These tables stand in the folder and may be read from it."""
+        self._stored.update(names)
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        if name not in self._memory:
+            if self._store is None or name not in self._stored:
+                raise KeyError(name)
+            self._memory[name] = self._store.read_table(name)
+        return self._memory[name]
+
+    def __iter__(self) -> Any:
+        return iter({**dict.fromkeys(self._memory), **dict.fromkeys(self._stored)})
+
+    def __len__(self) -> int:
+        return len(set(self._memory) | self._stored)
 
 
 def listed(manifest: Mapping[str, Any]) -> dict[str, str]:

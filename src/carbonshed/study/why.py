@@ -9,7 +9,7 @@ import pandas as pd
 from carbonshed.checks import examples, nearest, refuse
 from carbonshed.present.why_sentences import why_record, why_sentences
 from carbonshed.present.words import Words
-from carbonshed.study.study import Result
+from carbonshed.study.result import Result
 
 
 def why(result: Result, unit_id: str, year: int | None = None) -> dict[str, Any]:

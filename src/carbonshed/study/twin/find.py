@@ -12,7 +12,7 @@ import pandas as pd
 from carbonshed.checks import refuse
 from carbonshed.spatial.cell_ids import coarse_ids, parse_cell_ids
 from carbonshed.study.frames import by_year
-from carbonshed.study.study import Result
+from carbonshed.study.result import Result
 from carbonshed.study.twin.landscape import ZONES
 from carbonshed.study.twin.truth import by_date
 from carbonshed.zoning.validate import agreement
