@@ -43,6 +43,16 @@ def test_ties_go_to_the_smaller_id_whatever_the_order() -> None:
     assert found.loc[["a", "c"], "priority_rank"].tolist() == [2, 3]
 
 
+def test_ties_but_for_their_rounding_are_ties() -> None:
+    noise = 1 + np.array([0.0, 2.0, -1.0, 1.0, -3.0]) * np.finfo(float).eps
+    table = pd.DataFrame({"revised_deficit": 0.1 * noise, "gdp_yuan": 10.0, "population": 1.0}, index=[*"abcde"])
+    table.loc["f"] = [0.1 * (1 + 1e-9), 10.0, 1.0]
+    ranked = compensation_priority(compensation_amount(table, price=1.0, ability="one"), classes=2)
+    assert ranked["priority_rank"].tolist() == [2, 3, 4, 5, 6, 1]
+    assert ranked["priority_class"].nunique() == 2 and ranked["priority_class"].iloc[:5].nunique() == 1
+    assert ranked["priority"].iloc[:5].nunique() > 1, "the values themselves stay as they are"
+
+
 def test_amounts_before_closure_and_cap_count() -> None:
     closed = compensation_amount(TOY, price=1.0, ability="one", closure="scale_larger")
     found = compensation_priority(closed)

@@ -21,6 +21,8 @@ SIDES = ("payer", "recipient")
 AMOUNT = {"payer": "payable_before", "recipient": "receivable_before"}
 NEUTRAL = 0.0005
 """Below 0.05 % of GDP a county is neutral: a choice of this project."""
+BITS = 40
+"""Priorities that agree to so many binary digits, 1e-12, are tied: the last ones are rounding, and another processor rounds otherwise."""
 
 
 def compensation_priority(
@@ -28,8 +30,8 @@ def compensation_priority(
 ) -> pd.DataFrame:
     """Priority, rank and class of each county on its own side, and the payers' order by ability beside it.
 
-    ``ecps_i = amount_i / G_i`` [1] with the amount before closure and cap; rank 1 = largest, on each side and in each year, ties to the
-    smaller id. ``Q_i = (payable_i / sum payable) (G_i/P_i) / (G/P)``.
+    ``ecps_i = amount_i / G_i`` [1] with the amount before closure and cap; rank 1 = largest, on each side and in each year, ties (to
+    1e-12) to the smaller id. ``Q_i = (payable_i / sum payable) (G_i/P_i) / (G/P)``.
 
     Dividing by GDP makes small poor counties the first to pay: the index was made to order receipt. Therefore Q stands beside it.
 
@@ -79,7 +81,7 @@ def compensation_priority(
     ranked = pd.DataFrame({"side": amounts["side"], "priority": ecps}, index=amounts.index)
     limits = priority_breaks(ranked, neutral=neutral, classes=classes) if breaks is None else breaks
     of_class, capacity = _classes(ranked, limits, neutral), _capacity(amounts, gdp)
-    ranks = _ranks(amounts, ecps).array
+    ranks = _ranks(amounts, _settled(ecps)).array
     columns = {"priority": ecps, "priority_rank": ranks, "priority_class": of_class, "priority_capacity": capacity}
     return with_columns(amounts, columns)
 
@@ -88,6 +90,12 @@ def _ecps(amounts: pd.DataFrame, gdp: Floats) -> Floats:
     amount = sum(numbers(amounts, column, where="amounts") for column in AMOUNT.values())
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(gdp > 0, amount / gdp, np.nan)
+
+
+def _settled(ecps: Floats) -> Floats:
+    """Priorities to 1e-12, in which counties with the same amount per GDP are equal whatever the rounding of each."""
+    mantissa, exponent = np.frexp(ecps)
+    return np.asarray(np.ldexp(np.round(mantissa * 2.0**BITS) / 2.0**BITS, exponent))
 
 
 def _ranks(amounts: pd.DataFrame, ecps: Floats) -> pd.Series:
@@ -124,22 +132,24 @@ def priority_breaks(ranked: pd.DataFrame, *, neutral: float = NEUTRAL, classes: 
     check_columns(ranked.columns, ["priority", "side"], where="ranked")
     limits = {}
     for side in SIDES:
-        values = ranked.loc[(ranked["side"] == side) & (ranked["priority"] >= neutral), "priority"].to_numpy()
-        limits[side] = natural_breaks(values, classes) if values.size else np.zeros(0)
+        values = ranked.loc[(ranked["side"] == side) & (ranked["priority"] >= neutral), "priority"].to_numpy(dtype=np.float64)
+        settled = _settled(values)
+        highest = natural_breaks(settled, classes) if values.size else np.zeros(0)
+        limits[side] = np.array([values[settled <= limit].max() for limit in highest])
     return limits
 
 
 def _classes(ranked: pd.DataFrame, limits: Mapping[str, Floats], neutral: float) -> NDArray[np.object_]:
-    ecps = ranked["priority"].to_numpy()
+    ecps = _settled(ranked["priority"].to_numpy(dtype=np.float64))
     side = ranked["side"].to_numpy(dtype=object)
     label = np.full(len(ranked), "neutral", dtype=object)
     label[np.isnan(ecps)] = None
     for each in SIDES:
         rows = np.flatnonzero((side == each) & (ecps >= neutral))
-        last = len(limits[each]) - 1
+        highest, last = _settled(np.asarray(limits[each], dtype=np.float64)), len(limits[each]) - 1
         if last < 0:
             continue
-        from_below = np.minimum(np.searchsorted(limits[each], ecps[rows]), last)
+        from_below = np.minimum(np.searchsorted(highest, ecps[rows]), last)
         label[rows] = [f"level_{last - level + 1}" for level in from_below]
     return label
 
