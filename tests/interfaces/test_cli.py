@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 import carbonshed
 from carbonshed.interfaces.cli import app
+from carbonshed.interfaces.help_zh import TITLES, sentences
 from carbonshed.interfaces.talk import WORDS
 from carbonshed.present.recorded import said
 from carbonshed.registry import terms
@@ -115,3 +118,33 @@ def test_a_reader_that_goes_away_is_no_failure():
     code = "import sys; from carbonshed.interfaces.cli import main; sys.argv = ['carbonshed', 'terms']; main()"
     ran = subprocess.run(f'"{sys.executable}" -c "{code}" | head -1', shell=True, capture_output=True, text=True, check=False)
     assert ran.stdout.startswith("unit_id") and ran.stderr == ""
+
+
+def helps() -> set[str]:
+    """Every sentence of the help, in English."""
+    group = typer.main.get_command(app)
+    found = {group.help, "Show this message and exit."}
+    for command in (group, *group.commands.values()):
+        found |= {command.help, *(getattr(option, "help", None) for option in command.params)}
+    return found - {None, ""}
+
+
+def test_the_help_has_every_sentence_in_chinese_and_no_other():
+    known = sentences()
+    titles = {"Usage:", *TITLES.values()}
+    assert helps() <= set(known), f"without Chinese in help_zh.toml: {helps() - set(known)}"
+    assert set(known) <= helps() | titles, f"nobody says: {set(known) - helps() - titles}"
+    assert all(any("一" <= sign <= "鿿" for sign in chinese) for chinese in known.values())
+
+
+@pytest.mark.parametrize("words", [["figures", "--help", "--lang", "zh"], ["--help"]])
+def test_help_in_chinese_holds_no_english_sentence(words):
+    code = f"import sys; from carbonshed.interfaces.cli import main; sys.argv = ['carbonshed', *{words!r}]; main()"
+    environment = {**os.environ, "CARBONSHED_LANG": "zh", "COLUMNS": "80", "TERM": "dumb"}
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment).stdout
+    assert "选项" in told and "…" not in told
+    assert not re.search(r"[a-z]{3,} [a-z]{3,} [a-z]{3,}", told), told
+    english = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**environment, "CARBONSHED_LANG": "en"}
+    )
+    assert ("Options" in english.stdout) == ("zh" not in words)

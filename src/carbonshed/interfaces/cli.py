@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from carbonshed.interfaces.cancel import cancellable
+from carbonshed.interfaces.help_zh import in_chinese, is_asked
 from carbonshed.interfaces.options import Inputs, Json, Lang, Out, ResultPath, StudyPath
 from carbonshed.interfaces.outputs import agreements, export, figures, report
 from carbonshed.interfaces.talk import (
@@ -320,7 +322,8 @@ def main() -> None:
     """Entry point of the ``carbonshed`` command."""
     lang = os.environ.get("CARBONSHED_LANG", "en")
     with cancellable(Exit.CANCELLED, lambda: say(words("cancelled", lang))):
-        app()
+        told = in_chinese(app) if is_asked(sys.argv[1:], lang) else app
+        told()
 
 
 if __name__ == "__main__":
