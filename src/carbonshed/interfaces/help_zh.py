@@ -17,7 +17,7 @@ TITLES = {
 }  # fmt: skip
 
 
-BREAKS = re.compile("([，；：、）])(?=.)")
+BREAKS = re.compile("(?<=[；，：、）])(?=[^；，：、）。 ])|(?<=[^ ])(?=（)")
 """Where a line may end: a narrow column breaks at spaces only, and cuts what has none."""
 
 
