@@ -59,3 +59,8 @@ def test_a_result_without_totals_or_warnings():
 def test_a_figure_shows_itself_without_pyplot(result_dir):
     picture = figure(result_dir, "zones_map", lang="zh")._repr_png_()
     assert picture[:8] == b"\x89PNG\r\n\x1a\n" and len(picture) > 10_000
+
+
+def test_the_card_is_read_on_a_dark_page_and_scrolls_on_a_narrow_one():
+    first = result_html({"study": {"name": "a", "years": [2020]}}, [], None).partition(">")[0]
+    assert "background:#FFFFFF" in first and "color:" in first and "overflow-x:auto" in first
