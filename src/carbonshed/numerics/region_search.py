@@ -17,9 +17,9 @@ EXCHANGE = 4_000
 """Largest graph on which regions are merged and split."""
 REJOIN = 1_000
 """Largest graph on which neighbouring pairs are also joined and cut anew."""
-STARTS = 6
+STARTS = 9
 """Levels, from the last up, on which the search starts; the best is gone on with."""
-TRIES = 8
+TRIES = 16
 """Merges with splits that are tried before the search for a better one ends."""
 CYCLES = 3
 ROUNDS = 10
@@ -159,7 +159,8 @@ def _halve(graph: Graph, members: Integers, min_size: int, tolerance: float) -> 
     starts = [agglomerate(part, 2, min_size)] if members.size > 1 else []
     gain, below = best_cut(part, min_size)
     if gain >= 0:
-        starts.append(np.isin(np.arange(members.size), below).astype(np.int64))
+        starts.append(np.zeros(members.size, dtype=np.int64))
+        starts[-1][below] = 1
     for trial in starts:
         if trial.max() != 1 or region_sums(part, trial, 2)[0].min() < min_size:
             continue
