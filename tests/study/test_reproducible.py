@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+from numpy._core._multiarray_umath import __cpu_dispatch__
 
+import carbonshed as cs
+from carbonshed.study.demo import write_demo
 from carbonshed.study.store import Store
+from carbonshed.study.toml_text import to_toml
 
 RUN = """
 import sys, warnings
@@ -31,11 +38,36 @@ manifest.datetime = Later
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "MKL_NUM_THREADS")
 OLD_PROCESSOR = {
     "OPENBLAS_CORETYPE": "Prescott",
-    "NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3 AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL",
+    "NPY_DISABLE_CPU_FEATURES": " ".join(__cpu_dispatch__),
     "NUMBA_CPU_NAME": "generic",
     "NUMBA_CPU_FEATURES": "",
 }
 """An x86 processor without vector units of 256 bits: other kernels of BLAS and numpy, other machine code of numba."""
+
+PROCESSOR = """
+import json, numba, numpy as np, scipy.linalg, threadpoolctl
+from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
+@numba.njit
+def total(x):
+    s = 0.0
+    for i in range(x.size): s += x[i] * 2.0
+    return s
+total(np.ones(4))
+print(json.dumps({
+    "blas": sorted({each["architecture"] for each in threadpoolctl.threadpool_info() if each["internal_api"] == "openblas"}),
+    "threads": sorted({each["num_threads"] for each in threadpoolctl.threadpool_info()}),
+    "numpy": [name for name in __cpu_dispatch__ if __cpu_features__[name]],
+    "numba": numba.get_num_threads(),
+    "wide": "ymm" in next(iter(total.inspect_asm().values())),
+}))
+"""
+"""What the libraries of a process run on, as they say themselves."""
+
+
+def processor(**env: str) -> dict:
+    done = subprocess.run([sys.executable, "-c", PROCESSOR], capture_output=True, text=True, env={**os.environ, **env}, check=True)
+    found: dict = json.loads(done.stdout)
+    return found
 
 
 def run(study: Path, out: Path, *, before: str = "", **env: str) -> Path:
@@ -53,14 +85,37 @@ def same(out: Path) -> dict[str, str]:
     return {**tables, "digest": manifest["digest"]}
 
 
-@pytest.fixture(scope="module")
-def study(finished_study, tmp_path_factory) -> Path:
-    """The small study with less to draw."""
+QUICK = {"scale": {"permutations": 200, "draws": 20}, "zoning": {"runs": 2}}
+COARSE: dict[str, dict[str, dict]] = {
+    "small": QUICK,
+    "demo": {**QUICK, "grid": {"base_km": 24, "scales_km": [24, 48]}},
+    "county": {**QUICK, "study": {"years": [2007, 2017]}},
+}
+"""What is changed in each study, so that a run takes seconds."""
+
+
+@pytest.fixture(scope="module", params=list(COARSE))
+def study(request, tmp_path_factory) -> Path:
+    """The small study, the demo, and the real county study, each with less to compute."""
     folder = tmp_path_factory.mktemp("reproducible") / "study"
-    shutil.copytree(finished_study, folder, ignore=shutil.ignore_patterns("results"))
+    if request.param == "demo":
+        write_demo(folder)
+    else:
+        source = {"small": lambda: request.getfixturevalue("finished_study"), "county": lambda: county_study(request)}[request.param]()
+        shutil.copytree(source, folder, ignore=shutil.ignore_patterns("results"))
     path = folder / "study.toml"
-    text = path.read_text(encoding="utf-8").replace("[zoning]\n", "[scale]\npermutations = 200\ndraws = 20\n\n[zoning]\nruns = 2\n")
-    path.write_text(text, encoding="utf-8")
+    values = tomllib.loads(path.read_text(encoding="utf-8"))
+    for section, changes in COARSE[request.param].items():
+        values.setdefault(section, {}).update(changes)
+    path.unlink()
+    path.write_text(to_toml(values), encoding="utf-8")
+    return folder
+
+
+def county_study(request) -> Path:
+    folder = request.getfixturevalue("shared") / "studies" / "bth-county"
+    if not folder.is_dir():
+        pytest.skip("the county study is not here")
     return folder
 
 
@@ -72,12 +127,33 @@ def whole(study) -> Path:
 @pytest.mark.slow
 def test_a_folder_with_another_name_at_another_time_in_another_language_on_other_threads(study, whole, tmp_path):
     other = Path(shutil.copytree(study, tmp_path / "另 一个 'folder'", ignore=shutil.ignore_patterns("results")))
-    env = {**dict.fromkeys(THREADS, "1"), "TZ": "Pacific/Kiritimati", "CARBONSHED_LANG": "zh", "LANG": "C", "PYTHONHASHSEED": "1"}
+    one, eight = dict.fromkeys(THREADS, "1"), dict.fromkeys(THREADS, "8")
+    env = {**one, "TZ": "Pacific/Kiritimati", "CARBONSHED_LANG": "zh", "LANG": "C", "PYTHONHASHSEED": "1"}
     run(other, tmp_path / "once", before=TIME, **env)
     assert same(tmp_path / "once") == same(whole)
     assert Store(tmp_path / "once").read_manifest()["written"].startswith("2031") and whole.name == "results"
-    run(other, tmp_path / "more", **dict.fromkeys(THREADS, "4"), PYTHONHASHSEED="2")
+    run(other, tmp_path / "more", **eight, PYTHONHASHSEED="2")
     assert same(tmp_path / "more") == same(whole)
+
+
+@pytest.mark.slow
+def test_the_number_of_threads_is_the_one_that_was_asked_for():
+    for count in (1, 8):
+        found = processor(**dict.fromkeys(THREADS, str(count)))
+        assert found["threads"] == [count] and found["numba"] == count
+
+
+@pytest.mark.slow
+def test_one_and_eight_workers_give_the_same_bytes(study, whole, tmp_path):
+    last = cs.Study.open(study).plan()[-1]["step"]
+    for count in ("1", "8"):
+        out = tmp_path / count
+        options = ["--out", str(out), "--workers", count, "--until", last, "--lang", "zh"]
+        done = subprocess.run(
+            [sys.executable, "-m", "carbonshed.interfaces.cli", "run", str(study), *options], capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        assert Store(out).read_manifest()["is_complete"] and same(out) == same(whole)
 
 
 def shuffled(source: Path, folder: Path) -> Path:
@@ -90,6 +166,7 @@ def shuffled(source: Path, folder: Path) -> Path:
     for name in ("counties.csv", "emissions.csv", "economy.csv"):
         if (folder / name).is_file():
             table = pd.read_csv(folder / name, dtype=str, keep_default_na=False)
+            (folder / name).unlink()
             table.iloc[rng.permutation(len(table))].to_csv(folder / name, index=False)
     return folder
 
@@ -103,8 +180,13 @@ def test_the_order_of_the_input_rows_changes_no_table(study, whole, tmp_path):
 
 
 @pytest.mark.slow
-def test_another_processor_gives_the_same_zones_and_ranks_and_numbers_to_1e_9(study, whole, tmp_path):
-    out = run(study, tmp_path / "old", NUMBA_CACHE_DIR=str(tmp_path / "numba"), **OLD_PROCESSOR)
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="the other processor is an older x86 one")
+def test_another_processor_gives_the_same_zones_and_ranks_and_numbers_to_1e_9(study, whole, tmp_path, tmp_path_factory):
+    here, old = processor(), processor(**OLD_PROCESSOR)
+    assert old["numpy"] == [] and not old["wide"] and not set(old["blas"]) & set(here["blas"])
+    assert here["numpy"] or here["wide"], "this processor is as old as the other"
+    kernels = tmp_path_factory.getbasetemp() / "old_kernels"  # one for all studies: they are compiled once
+    out = run(study, tmp_path / "old", NUMBA_CACHE_DIR=str(kernels), **OLD_PROCESSOR)
     assert_close(out, whole)
 
 

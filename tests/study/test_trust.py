@@ -366,6 +366,20 @@ def test_explain_names_the_key_the_file_and_the_step(done_study):
     assert said.exit_code == 0 and "emissions.csv" in said.stdout
 
 
+def test_explain_counts_what_a_stopped_run_has_finished(done_study):
+    dearer(done_study)
+
+    def stop(fraction, message):
+        if message == "centre":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cs.Study.open(done_study).run(progress=stop)
+    rows = {row["step"]: (row["action"], row["reason"]) for row in cs.Study.open(done_study).plan()}
+    assert rows["compensation"] == ("reuse", "finished by a run that was stopped") and rows["centre"][0] == "run"
+    assert rows["zones"] == ("reuse", "same inputs, keys and version")
+
+
 def test_what_was_drawn_from_another_result_is_not_kept(done_study):
     out = done_study / "results"
     page = files.write_text(out / "report.html", "<html>80</html>")
