@@ -62,17 +62,23 @@ def naming_scores(terms: pd.DataFrame, labels: ArrayLike) -> pd.DataFrame:
     >>> naming_scores(z, [0, 0, 1])["score"].tolist()  # 1 - (-1 + 0) / 2 and -2 - (2 + 1) / 2
     [1.5, -3.5]
     """
-    groups = np.asarray(labels)
-    means = terms.groupby(groups, sort=True).mean()
-    paying = [-means["share_difference"]] if "share_difference" in means else []
-    paying += [means[name] for name in TOWARD_PAYMENT if name in means]
-    receiving = [means[name] for name in TOWARD_RECIPIENT if name in means]
-    score = pd.Series(0.0, index=means.index)
+    clusters, group = np.unique(np.asarray(labels), return_inverse=True)
+    means = terms.groupby(group, sort=True).mean()
+    found = {str(name): means[name].to_numpy() for name in means}
+    paying = [-found["share_difference"]] if "share_difference" in found else []
+    paying += [found[name] for name in TOWARD_PAYMENT if name in found]
+    receiving = [found[name] for name in TOWARD_RECIPIENT if name in found]
+    score = np.zeros(clusters.size)
     for sign, parts in ((1.0, paying), (-1.0, receiving)):
         if parts:
-            score += sign * pd.concat(parts, axis=1).mean(axis=1).fillna(0.0)
-    counts = pd.Series(groups).groupby(groups).size()
-    return pd.DataFrame({"score": score, "n_units": counts, **means}).rename_axis("cluster")
+            score += sign * _mean_of_known(np.stack(parts))
+    return pd.DataFrame({"score": score, "n_units": np.bincount(group), **found}, index=pd.Index(clusters, name="cluster"))
+
+
+def _mean_of_known(values: Floats) -> Floats:
+    """Mean over the first axis of what is known; 0 where nothing is."""
+    known = ~np.isnan(values)
+    return np.where(known, values, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
 
 
 def jenks_groups(values: Sequence[float], weights: Sequence[float], *, groups: int) -> list[int]:
