@@ -9,6 +9,7 @@ from carbonshed.checks import InputError
 from carbonshed.present import pdf as module
 from carbonshed.present.pdf import find_browser, print_pdf
 from carbonshed.present.report import render_report
+from carbonshed.present.words import Words
 
 needs_browser = pytest.mark.skipif(find_browser() is None, reason="no Chromium")
 
@@ -25,6 +26,16 @@ def test_the_report_prints_with_every_font_embedded(result_dir, tmp_path, lang):
     text = subprocess.run(["pdftotext", str(printed), "-"], capture_output=True, text=True, check=True).stdout
     assert ("张北县" in text or "Zhangbei" in text) and ("碳补偿" in text) == (lang == "zh")
     assert not list(tmp_path.glob(".*"))
+    first, second = (_page(printed, number) for number in (1, 2))
+    for question in ("how_much", "where", "who_pays", "who_receives", "how_sure"):
+        assert Words(lang)(f"headline.{question}") in first
+    assert Words(lang)("section.balance") not in first and second.lstrip("1 \n").startswith(Words(lang)("section.balance"))
+
+
+def _page(printed, number):
+    """Text of one page of a PDF."""
+    command = ["pdftotext", "-f", str(number), "-l", str(number), str(printed), "-"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def test_without_a_browser_it_says_how_to_print_by_hand(tmp_path, monkeypatch):

@@ -49,11 +49,11 @@ def _pieces(text: str) -> list[str]:
     pieces: list[str] = []
     word = ""
     for character in text:
-        if character in OPENING:
+        if word and word[-1] in OPENING:
+            word += character
+        elif character in OPENING:
             pieces += [word] if word else []
             word = character
-        elif ord(character) > 0x2E80 and word and word[-1] in OPENING:
-            word += character
         elif ord(character) > 0x2E80:
             if word:
                 pieces.append(word)
