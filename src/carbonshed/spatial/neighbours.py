@@ -6,6 +6,7 @@ neighbours is an *island*; it is always listed.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import cast
 
@@ -13,7 +14,6 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
-from libpysal.graph import Graph
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array, issparse
@@ -273,7 +273,8 @@ def as_sparse(neighbours: object, index: pd.Index) -> csr_array:
     >>> as_sparse(csr_array(np.array([[7.0, 1.0], [1.0, 0.0]])), pd.Index(["a", "b"])).toarray().tolist()
     [[0.0, 1.0], [1.0, 0.0]]
     """
-    if isinstance(neighbours, Graph):
+    libpysal = sys.modules.get("libpysal.graph")  # who has a Graph has loaded it; nobody else waits for it
+    if libpysal is not None and isinstance(neighbours, libpysal.Graph):
         ids = pd.Index(neighbours.unique_ids)
         if len(ids.symmetric_difference(index)) or not index.is_unique:
             raise refuse(
