@@ -184,6 +184,12 @@ def test_hard_results_draw_whole_or_say_what_they_take(build, change, left_out, 
     assert left_out <= set(draws_or_says(build(change=change), lang))
 
 
+def test_a_year_with_one_side_only_is_named_where_it_has_no_ratio(build):
+    drawn = figure(build(change=a_year_without_recipients), "balance_ratio", lang="en")
+    assert [text.get_text() for text in drawn.legends[0].get_texts()] == ["2010"]
+    assert "no ratio in 2020: one side only" in " ".join(" ".join(text.get_text() for text in drawn.texts).split())
+
+
 @pytest.mark.slow
 def test_a_missing_table_is_said_or_not_needed(result_dir, tmp_path, monkeypatch):
     """Each figure without each table that it reads: it draws, or it says what it takes; nothing else may come of it."""

@@ -247,13 +247,16 @@ def has_balance_ratio(result: ResultFolder) -> bool:
 def balance_ratio(result: ResultFolder, words: Words) -> Drawing:
     """B_N: what the first N payers owe over what the first N recipients are due, before closure, against N."""
     table = result.table("balance").sort_values(["year", "n"])
-    years = some_years(sorted(int(year) for year in table["year"].unique()), 6)
+    known = table[(table["n"] > 0) & table["balance_ratio"].notna()]
+    years = some_years(sorted(int(year) for year in known["year"].unique()), 6)
+    without = sorted(set(table["year"].astype(int)) - set(known["year"].astype(int)))
+    note = [words("balance.no_ratio", years=", ".join(map(str, without)))] if without else []
     shades = np.linspace(0.0, 0.55, len(years))[::-1]
     colours = {year: tuple(part + (1 - part) * shade for part in (0.42, 0.30, 0.54)) for year, shade in zip(years, shades, strict=True)}
     plate = chart_plate(
         result,
         title=words("figure.balance_ratio"),
-        subtitle=words("balance.reading"),
+        subtitle="  |  ".join([words("balance.reading"), *note]),
         panel_height_in=1.65,
         room=(0.46, 0.38, 0.20, 0.08),
         handles=[Line2D([], [], color=colour, linewidth=1.4, label=str(year)) for year, colour in colours.items()],
@@ -262,9 +265,7 @@ def balance_ratio(result: ResultFolder, words: Words) -> Drawing:
     panel.axhspan(*STRICT_BAND, color=PALE, alpha=0.45, linewidth=0)
     panel.axhline(1.0, color=GREY, linewidth=0.8)
     for year in years:
-        rows = table[(table["year"] == year) & (table["n"] > 0)].dropna(subset=["balance_ratio"])
-        if rows.empty:
-            continue
+        rows = known[known["year"] == year]
         panel.plot(rows["n"], rows["balance_ratio"], color=colours[year], linewidth=1.4)
     panel.set_xlabel(words("balance.axis_n"))
     panel.set_xlim(0, None)
