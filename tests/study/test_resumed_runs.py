@@ -80,6 +80,36 @@ def test_what_is_said_of_the_inputs_is_said_once_whichever_step_reads_them_first
     assert again["digest"] == whole["digest"]
 
 
+def test_the_key_of_a_step_holds_the_version_the_keys_the_files_and_the_steps_before_it(small_study, monkeypatch):
+    def keys() -> dict[str, str]:
+        return dict(cs.Study.open(small_study)._job(None, lambda fraction, message: None).keys)
+
+    def changed(before: dict[str, str]) -> set[str]:
+        now = keys()
+        return {name for name in now if now[name] != before[name]}
+
+    first = keys()
+    assert changed(first) == set()
+    with monkeypatch.context() as patched:
+        patched.setattr(cs, "__version__", "0.0.0")
+        assert changed(first) == set(first)
+    path = small_study / "study.toml"
+    path.write_text(path.read_text(encoding="utf-8").replace("price = 80", "price = 81"), encoding="utf-8")
+    dearer = changed(first)
+    assert "compensation" in dearer and "flows" in dearer and not dearer & {"land_area", "accounts", "scale", "zones"}
+    second = keys()
+    emissions = small_study / "emissions.csv"
+    emissions.write_text(emissions.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    assert changed(second) == set(first) - {"land_area"}, "a file changes the step that reads it and all that need that step"
+
+
+def test_a_raster_that_is_read_with_a_table_belongs_to_its_digest(small_study):
+    files = cs.Study.open(small_study).input_files
+    alone = files.digests("emissions")
+    files.paths["lights"] = [small_study / "clcd_2010.tif"]
+    assert files.digests("emissions") == [*alone, *files.digests("lights")]
+
+
 DERIVED = {"has_grid": "land_cover"}
 KEYED_OTHERWISE = {"change": {"spatial_statistics"}}
 """Of the step `statistics` only rows that depend on nothing but what `change` itself is keyed by (see `STEPS`)."""
