@@ -37,7 +37,8 @@ def result_html(manifest: Mapping[str, Any], tables: Sequence[str], folder: str 
     simulated = "<p><b>SIMULATED DATA 模拟数据</b></p>" if manifest.get("is_simulated") else ""
     rows = "".join(f"<tr><th style='text-align:left;color:{GREY}'>{escape(k)}</th><td>{escape(v)}</td></tr>" for k, v in facts)
     return (
-        f"<div style='color:{INK};border:1px solid {PALE};border-radius:4px;padding:8px 12px;max-width:60em;background:#FFFFFF;overflow-x:auto'>"
+        f"<div style='color:{INK};border:1px solid {PALE};border-radius:4px;padding:8px 12px;max-width:60em;"
+        "background:#FFFFFF;overflow-x:auto'>"
         f"<b>carbonshed: {escape(str(study['name']))}</b>{simulated}<table>{rows}</table>"
         f"{_totals(manifest.get('totals') or [])}{_warnings(manifest.get('warnings') or [])}</div>"
     )
