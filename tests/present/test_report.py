@@ -94,7 +94,7 @@ def test_findings_are_the_numbers_of_the_run(page):
     text = words(page.text["en-summary"])
     assert f"In 2020 the region emitted {source:.2f} Mt CO₂ and took up {sink:.2f} Mt CO₂" in text
     assert f"offset {100 * sink / source:.1f} %" in text
-    assert "18 km (plausible 12–24 km)" in text and "no interior peak of I" in text
+    assert "18 km (plausible 12–24 km)" in text and "no interior peak of Moran's I" in text
     # deficits: recipients -1.4, -1.1, -0.8 (Hebei), -0.5 (Beijing); payers 23.6 Mt, of which Beijing 6.8; payers are scaled to 3.8 / 23.6
     net = (6.8 * 3.8 / 23.6 - 0.5) * 95.96
     assert f"Net payers: 北京市 ({net:.2f} million yuan a year" in text and f"Net recipients: 河北省 ({net:.2f} million yuan a year" in text

@@ -148,6 +148,8 @@ def _carbon_text(value: float, words: Words) -> str:
 
 
 def _change(share: float, words: Words) -> str:
+    if share == 0:
+        return words("headline.unchanged")
     return words("headline.rose" if share >= 0 else "headline.fell", share=percent(abs(share)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -12,7 +13,7 @@ from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from carbonshed.present.chart_plates import chart_plate
+from carbonshed.present.chart_plates import chart_plate, panel_columns, usable_inches
 from carbonshed.present.display import NO_BREAK, round_to, short, unit_text
 from carbonshed.present.folder import ResultFolder
 from carbonshed.present.headings import fold, text_width
@@ -21,8 +22,6 @@ from carbonshed.present.plates import Plate, patch, zone_patch
 from carbonshed.present.style import (
     GREY,
     INK,
-    MM,
-    WIDE_MM,
     ZONE_COLOURS,
     ZONE_HATCH,
     Classes,
@@ -109,8 +108,9 @@ def som_planes(result: ResultFolder, words: Words) -> Drawing:
     """The value of every feature at every node, each in its own unit; diverging colours where a feature has both signs."""
     sheet, names = sheet_of(result), feature_columns(result)
     line = Line2D([], [], color=INK, linewidth=1.0, label=words("som.border"))
-    plate = _plate(result, sheet, words, "som_planes", words("som.reading_planes"), len(names), [line])
-    room = _pitch(plate)
+    units = {name: terms()[name].unit for name in names if name in terms() and terms()[name].unit not in ("-", "1")}
+    titles = [words.term(name) + (f"  {unit_text(units[name])}" if name in units else "") for name in names]
+    plate = _plate(result, sheet, words, "som_planes", words("som.reading_planes"), len(names), [line], titles)
     for panel, name in zip(plate.panels, names, strict=True):
         values = sheet.table[name].to_numpy(dtype=np.float64)
         both = np.nanmin(values) < 0 < np.nanmax(values)
@@ -118,9 +118,6 @@ def som_planes(result: ResultFolder, words: Words) -> Drawing:
         _nodes(panel, sheet, classes.colour(values))
         _zone_borders(panel, sheet, colour=INK)
         _bar(panel, classes, values)
-        known = terms().get(name)
-        unit = f"  {unit_text(known.unit)}" if known is not None and known.unit not in ("-", "1") else ""
-        panel.set_title(_in_lines(f"{words.term(name)}{unit}", room - 0.05), fontsize=TITLE_PT, pad=3, loc="left")
     return Drawing(plate.figure, sheet.table[["som_node", "som_row", "som_column", *names]])
 
 
@@ -128,13 +125,6 @@ def _in_lines(title: str, width_in: float) -> str:
     """A title in lines over its plane, folded to a width; the unit after two blanks stays whole."""
     name, _, unit = title.partition("  ")
     return "\n".join(fold(name + (f" {unit.replace(' ', NO_BREAK)}" if unit else ""), width_in, TITLE_PT)).replace(NO_BREAK, " ")
-
-
-def _pitch(plate: Plate) -> float:
-    """Inches from one panel of a row to the next, or of the only one."""
-    lefts = sorted({round(panel.get_position().x0, 6) for panel in plate.panels})
-    step = lefts[1] - lefts[0] if len(lefts) > 1 else plate.panels[0].get_position().width
-    return float(step * plate.figure.get_size_inches()[0])
 
 
 def som_hits(result: ResultFolder, words: Words) -> Drawing:
@@ -168,16 +158,21 @@ def som_hits(result: ResultFolder, words: Words) -> Drawing:
     return Drawing(plate.figure, sheet.table[["som_node", "som_row", "som_column", "som_hits", "cluster", "zone"]])
 
 
-def _plate(result: ResultFolder, sheet: Sheet, words: Words, name: str, subtitle: str, count: int, handles: list[Any]) -> Plate:
-    """Panels of the shape of the sheet, none taller than a hand."""
+def _plate(
+    result: ResultFolder, sheet: Sheet, words: Words, name: str, subtitle: str, count: int, handles: list[Any], titles: Sequence[str] = ()
+) -> Plate:
+    """Panels of the shape of the sheet, none taller than a hand, with room above for the lines of their titles."""
     per_row = 1 if count == 1 else 2 if sheet.aspect < FLAT else 3
-    room = (0.06, 0.04 if name == "som_hits" else 0.30, 0.06, 0.22 if name == "som_planes" else 0.05)
-    width = result.page.width(WIDE_MM) * MM / per_row - 0.2
+    room = (0.06, 0.04 if name == "som_hits" else 0.30, 0.06, 0.05)
+    _, inside = panel_columns(usable_inches(result), count, per_row=per_row, least_width_in=1.3, room=room)
+    lines = [_in_lines(title, inside) for title in titles]
+    if lines:
+        room = (*room[:3], 0.07 + 0.12 * max(title.count("\n") + 1 for title in lines))
     plate = chart_plate(
         result,
         title=words(f"figure.{name}"),
         subtitle=subtitle,
-        panel_height_in=min(width * sheet.aspect, 3.4 if count == 1 else 2.6),
+        panel_height_in=min(inside * sheet.aspect, 3.4 if count == 1 else 2.6),
         count=count,
         per_row=per_row,
         least_width_in=1.3,
@@ -188,6 +183,9 @@ def _plate(result: ResultFolder, sheet: Sheet, words: Words, name: str, subtitle
     for panel in plate.panels:
         panel.set(xlim=(west, east), ylim=(south, north), aspect="equal", xticks=[], yticks=[])
         panel.set_axis_off()
+    for panel, title in zip(plate.panels, lines, strict=False):
+        panel.set_anchor("W")
+        panel.set_title(title, fontsize=TITLE_PT, pad=3, loc="left")
     return plate
 
 
@@ -214,7 +212,7 @@ def _bar(panel: Any, classes: Classes, values: Floats) -> None:
     box, height = panel.get_position(), figure.get_size_inches()[1]
     across, up = float(np.ptp(panel.get_xlim())), float(np.ptp(panel.get_ylim()))
     drawn = min(box.width, box.height * height / figure.get_size_inches()[0] * across / up)
-    left = box.x0 + (box.width - drawn) / 2
+    left = box.x0 + (0.0 if panel.get_anchor() == "W" else (box.width - drawn) / 2)
     bar = figure.add_axes((left + 0.04 * drawn, box.y0 - 0.13 / height, 0.92 * drawn, BAR_IN / height), label="bar")
     count = len(classes.colours)
     for place, colour in enumerate(classes.colours):
