@@ -13,7 +13,7 @@ from pyproj import Geod
 
 from carbonshed.checks import InputError
 from carbonshed.compensation.flow_cost import distances_km, flow_cost, places
-from carbonshed.compensation.flows import compensation_flow, flow_prices, flow_summary
+from carbonshed.compensation.flows import compensation_flow, flow_prices, flow_summary, solve_flows
 
 TOY = pd.DataFrame(
     {"payable": [6.0, 4, 0, 0], "receivable": [0, 0, 5.0, 3]},
@@ -211,3 +211,16 @@ def test_more_money_than_can_be_told_to_the_fen_is_refused():
     toy = pd.DataFrame({"payable": [1e14, 0.0], "receivable": [0.0, 1e14], "lon": [116.0, 117.0], "lat": [39.0, 39.0]}, index=["a", "b"])
     with pytest.raises(InputError, match="every fen"):
         compensation_flow(toy)
+
+
+def test_one_solution_gives_the_flows_and_their_prices() -> None:
+    both = pd.concat([TOY.assign(year=2010), TOY.assign(year=2015, payable=TOY["payable"] * 3)])
+    solved = solve_flows(both, cost=MATRIX)
+    pd.testing.assert_frame_equal(solved.flows, compensation_flow(both, cost=MATRIX), check_exact=True)
+    pd.testing.assert_frame_equal(solved.prices, flow_prices(both, cost=MATRIX), check_exact=True)
+    assert solved.prices["year"].tolist() == [2010] * 4 + [2015] * 4
+    assert solve_flows(both, cost=MATRIX, solver="entropic").prices is None
+    nobody = solve_flows(both.assign(payable=0.0), cost=MATRIX)
+    assert nobody.flows.empty and list(nobody.prices) == ["year", "unit_id", "side", "dual_price"]
+    with pytest.raises(InputError, match="flow_solver"):
+        solve_flows(both, cost=MATRIX, solver="simplex")

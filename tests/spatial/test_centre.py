@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pyproj import Geod, Transformer
 
 from carbonshed.checks import DataWarning, InputError
-from carbonshed.spatial.centre import bootstrap_centre, centre_of_gravity, standard_deviational_ellipse
+from carbonshed.spatial.centre import bootstrap_centre, centre_of_gravity, resampled_times, standard_deviational_ellipse
 from carbonshed.spatial.ellipse import Ellipse, ellipses_overlap
 
 ALBERS = "+proj=aea +lat_1=25 +lat_2=47 +lat_0=0 +lon_0=105 +datum=WGS84 +units=m"
@@ -294,3 +294,17 @@ def test_bootstrap_does_not_see_the_scale_of_weights(seed, factor):
 def test_bootstrap_refusal():
     with pytest.raises(InputError, match="at least 2 draws"):
         bootstrap_centre(panel({2000: [1, 1, 1, 1]}), weight="payable", draws=1)
+
+
+def test_several_weights_are_the_tables_of_each_alone():
+    frame = panel({2010: [1, 1, 2, 1], 2015: [3, 1, 0, 1]}).assign(receivable=[5.0, 1, 0, 0, 1, 1, 1, 9])
+    alone = [centre_of_gravity(frame, weight=name) for name in ("payable", "receivable")]
+    both = centre_of_gravity(frame, weight=("payable", "receivable"))
+    pd.testing.assert_frame_equal(both, pd.concat(alone, ignore_index=True), check_exact=True)
+
+
+@given(st.integers(1, 40), st.integers(1, 30), st.integers(0, 1000))
+def test_resamplings_at_once_are_those_drawn_one_by_one(n, draws, seed):
+    generator = np.random.default_rng(seed)
+    one_by_one = [np.bincount(generator.integers(0, n, size=n), minlength=n) for _ in range(draws)]
+    np.testing.assert_array_equal(resampled_times(n, draws=draws, seed=seed), one_by_one)
