@@ -22,7 +22,8 @@ STARTS = 9
 TRIES = 16
 """Merges with splits that are tried before the search for a better one ends."""
 CYCLES = 3
-ROUNDS = 10
+ROUNDS, LARGE_ROUNDS = 10, 3
+"""Passes over the borders of a graph, and of one that is larger than `EXCHANGE`."""
 GAIN = 1e-10
 """A border moves where it lowers the sum of squares by more than this share of the total."""
 
@@ -93,7 +94,8 @@ def _refine(levels: list[tuple[Graph, Integers]], region: Integers, min_size: in
         if block.size:
             region = region[block]
         regions = int(region.max()) + 1
-        fell, moved = move_borders(graph, region, regions, min_size, tolerance, ROUNDS)
+        rounds = ROUNDS if graph[2].size <= EXCHANGE else LARGE_ROUNDS
+        fell, moved = move_borders(graph, region, regions, min_size, tolerance, rounds)
         fall, moves = fall + fell, moves + moved
         if len(levels) > 1 and graph[2].size <= EXCHANGE:
             region, fell = _exchange(graph, region, min_size, tolerance)
