@@ -15,8 +15,9 @@ from carbonshed.checks import DataWarning, InputError
 from carbonshed.interfaces.cli import app
 from carbonshed.present.export import WRITERS
 from carbonshed.study.agreements import write_agreements
-from carbonshed.study.reporting import write_exports, write_outputs, write_report
-from carbonshed.study.store import Store, file_digest
+from carbonshed.study.provenance import Finder
+from carbonshed.study.reporting import is_drawn, write_exports, write_outputs, write_report
+from carbonshed.study.store import SCHEMA_VERSION, Store, file_digest
 from carbonshed.study.verifying import verify
 
 
@@ -159,3 +160,25 @@ def test_the_report_of_a_result_that_does_not_add_up_says_so(done_study, monkeyp
     Store(out).write_table("zone_summary", table)
     text = write_report(out).read_text(encoding="utf-8")
     assert "do not use this result" in text and "结果不可采用" in text and "do not hold" in caplog.text
+
+
+def test_what_is_drawn_counts_for_its_result_its_language_and_its_bytes(tmp_path):
+    page = tmp_path / "report.html"
+    page.write_text("<html></html>", encoding="utf-8")
+    outputs = {"of": "a", "lang": "zh", "files": {"report.html": file_digest(page)}}
+    store = Store(tmp_path)
+    store.write_manifest({"schema_version": SCHEMA_VERSION, "digest": "a", "outputs": outputs})
+    assert is_drawn(store, "zh") and not is_drawn(store, "en")
+    store.write_manifest({**store.read_manifest(), "digest": "b"})
+    assert not is_drawn(store, "zh")
+    store.write_manifest({**store.read_manifest(), "digest": "a"})
+    page.write_text("<html>touched</html>", encoding="utf-8")
+    assert not is_drawn(store, "zh")
+
+
+def test_the_digest_of_an_input_that_was_touched_is_taken_anew(tmp_path):
+    path, finder = tmp_path / "x.csv", Finder(tmp_path)
+    path.write_text("1", encoding="utf-8")
+    before = finder.digest(path)
+    path.write_text("22", encoding="utf-8")
+    assert finder.digest(path) == file_digest(path) != before
