@@ -98,7 +98,13 @@ def test_the_twin_adds_up_and_a_planted_error_is_found(coarse_twin):
     found = audit(coarse_twin)
     assert len(found) > 150 and [row.en for row in found if not row.holds] == []
     assert max(row.relative_error for row in found) < 1e-9
-    tables = {"accounts_grid": "carbon_sink", "zones": "carbon_source", "compensation": "payable", "flows": "compensation_flow", "pieces": "forest"}
+    tables = {
+        "accounts_grid": "carbon_sink",
+        "zones": "carbon_source",
+        "compensation": "payable",
+        "flows": "compensation_flow",
+        "pieces": "forest",
+    }
     for name, column in tables.items():
         frame = Store(coarse_twin).read_table(name)
         changed = planted(frame, column, np.random.default_rng(11))
