@@ -49,8 +49,8 @@ def test_ties_but_for_their_rounding_are_ties() -> None:
     table.loc["f"] = [0.1 * (1 + 1e-9), 10.0, 1.0]
     ranked = compensation_priority(compensation_amount(table, price=1.0, ability="one"), classes=2)
     assert ranked["priority_rank"].tolist() == [2, 3, 4, 5, 6, 1]
-    assert ranked["priority_class"].nunique() == 2 and ranked["priority_class"].iloc[:5].nunique() == 1
-    assert ranked["priority"].iloc[:5].nunique() > 1, "the values themselves stay as they are"
+    assert ranked["priority_class"].unique().size == 2 and ranked["priority_class"].iloc[:5].unique().size == 1
+    assert ranked["priority"].iloc[:5].unique().size > 1, "the values themselves stay as they are"
 
 
 def test_amounts_before_closure_and_cap_count() -> None:
