@@ -38,8 +38,8 @@ torture: $(VENV)/.installed-dev  ## 300 runs killed at random moments, and one b
 	$(BIN)/python tools/torture.py --kills 300 --points 20
 
 check: $(VENV)/.installed-dev  ## style, types, and the tower of floors
-	$(BIN)/ruff check src tests
-	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check src tests tools benchmarks
+	$(BIN)/ruff format --check src tests tools benchmarks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
