@@ -20,7 +20,8 @@ def test_the_script_runs_and_gives_the_same_tables(finished_study, tmp_path):
     ran = subprocess.run([sys.executable, str(script), str(finished_study)], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     assert "will differ" not in ran.stderr
-    again = pd.read_csv(tmp_path / "compensation.csv")
+    assert "byte for byte" in ran.stdout
+    again = pd.read_csv(tmp_path / "csv" / "compensation.csv")
     assert again["payable"].sum() == result.compensation["payable"].sum()
 
 

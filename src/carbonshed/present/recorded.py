@@ -47,7 +47,7 @@ def said(term: Term, lang: str) -> dict[str, str]:
 
     >>> from carbonshed.registry import terms
     >>> said(terms()["carbon_sink"], "zh")["正负号"]
-    '>= 0，吸收'
+    '>= 0，以正值存储'
     """
     words = Words(lang)
     row = term.said(lang)
