@@ -11,10 +11,9 @@ import hypothesis
 import pandas as pd
 import pytest
 
-# In CI the same cases every time: a search for new ones belongs to the developer's runs.
-hypothesis.settings.register_profile("ci", derandomize=True)
-if os.environ.get("CI"):
-    hypothesis.settings.load_profile("ci")
+# No test is timed. In CI the same cases every time: a search for new ones belongs to the developer's runs.
+hypothesis.settings.register_profile("carbonshed", deadline=None, derandomize=bool(os.environ.get("CI")))
+hypothesis.settings.load_profile("carbonshed")
 
 ROOT = Path(__file__).resolve().parents[1]
 
