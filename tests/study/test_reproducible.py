@@ -140,7 +140,8 @@ def test_a_folder_with_another_name_at_another_time_in_another_language_on_other
 def test_the_number_of_threads_is_the_one_that_was_asked_for():
     for count in (1, 8):
         found = processor(**dict.fromkeys(THREADS, str(count)))
-        assert found["threads"] == [count] and found["numba"] == count
+        assert found["threads"] in ([count], [min(count, os.cpu_count() or 1)]), "a build of OpenBLAS may stop at the number of processors"
+        assert found["numba"] == count
 
 
 @pytest.mark.slow
