@@ -131,7 +131,20 @@ def why_no_pages() -> str:
 
 
 def page_picture(html: str, name: str) -> Image.Image:
-    """One part of a report as a browser shows it in a window of that width, small."""
+    """One part of a report as a browser shows it in a window of that width, small.
+
+    A browser on a busy machine may take its picture before all is painted: it is taken until two in a row agree, at most five times.
+    """
+    before = _shot(html, name)
+    for _ in range(4):
+        picture = _shot(html, name)
+        if is_same_page(picture, before):
+            break
+        before = picture
+    return picture
+
+
+def _shot(html: str, name: str) -> Image.Image:
     lang, part, width, height = PAGES[name]
     shown = ".front" if part == "front" else f"#{lang}-{part}"
     only = f"<style>.document > :not({shown}) {{ display: none; }}</style></head>"
@@ -145,7 +158,7 @@ def page_picture(html: str, name: str) -> Image.Image:
         )
         command = [
             str(find_browser()), *FLAGS, "--no-sandbox", "--hide-scrollbars", "--allow-file-access-from-files", f"--user-data-dir={folder}/user",
-            f"--window-size={max(width, 500)},{height}", f"--screenshot={shot}", frame.as_uri(),
+            "--virtual-time-budget=20000", f"--window-size={max(width, 500)},{height}", f"--screenshot={shot}", frame.as_uri(),
         ]  # fmt: skip
         subprocess.run(command, capture_output=True, timeout=120, check=True)
         with Image.open(shot) as picture:
