@@ -8,10 +8,9 @@ from typing import Any
 import pandas as pd
 
 from carbonshed.checks import choose
-from carbonshed.numerics.global_permutation import moran_test
 from carbonshed.scale.blocks import Base, BaseYear, side_factors
 from carbonshed.scale.choose import check_permutations, check_rule_columns
-from carbonshed.scale.indicators import Settings, make_side
+from carbonshed.scale.indicators import Settings, global_moran, make_side, variation
 from carbonshed.scale.interval import CERTAIN_Z
 from carbonshed.scale.response import Plan, as_table, make_plan, read_plan, year_rows
 from carbonshed.scale.rules import RULES, columns_of, make_rule, panel_of
@@ -79,16 +78,7 @@ def _alone(base: Base, year: BaseYear, factors: Mapping[float, int], plan: Plan)
         side = make_side(year, scale, k, (0, 0), settings.min_inside)
         row = {"year": year.year, "scale_km": scale, "quantity": plan.quantity, "moran_i": nan, "moran_p": nan, "cv": nan}
         if side.is_defined:
-            moran = moran_test(
-                side.density,
-                side.links,
-                permutations=settings.permutations,
-                seed=settings.seed,
-                permutation_limit=settings.permutation_limit,
-                certain_z=settings.certain_z,
-            )
-            row |= {"moran_i": moran.moran_i, "moran_p": moran.p}
-            if plan.quantity != "net_carbon_emission" and side.density.mean() > 0:
-                row["cv"] = float(side.density.std() / side.density.mean())
+            moran = global_moran(side, settings)
+            row |= {"moran_i": moran.moran_i, "moran_p": moran.p, "cv": variation(side, is_net=plan.quantity == "net_carbon_emission")}
         rows.append(row)
     return rows

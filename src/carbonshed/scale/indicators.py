@@ -16,7 +16,7 @@ from scipy.sparse import csr_array
 from scipy.special import ndtr
 
 from carbonshed.numerics.autocorrelation import deviations, geary_c, general_g, general_g_variance, getis_ord_z, settled, weight_sums
-from carbonshed.numerics.global_permutation import moran_test
+from carbonshed.numerics.global_permutation import MoranTest, moran_test
 from carbonshed.numerics.inequality import concentration_index
 from carbonshed.numerics.permutation import benjamini_hochberg
 from carbonshed.numerics.variogram import fit_variogram, lattice_semivariogram
@@ -102,15 +102,15 @@ def side_indicators(side: Side, *, is_net: bool, settings: Settings) -> tuple[di
     is_amount = not is_net and bool((side.density >= 0).all())
     row |= _autocorrelation(side, is_amount, settings)
     row |= _spread(side, is_amount)
-    if not is_net and side.density.mean() > 0:
-        row["cv"] = float(side.density.std() / side.density.mean())
+    row["cv"] = variation(side, is_net=is_net)
     row |= _semivariogram(side)
     hot, spots[side.inside] = _hot_spots(side, is_amount)
     return row | hot, spots
 
 
-def _autocorrelation(side: Side, is_amount: bool, settings: Settings) -> dict[str, Any]:
-    moran = moran_test(
+def global_moran(side: Side, settings: Settings) -> MoranTest:
+    """Moran's I of the densities of a side, with its p."""
+    return moran_test(
         side.density,
         side.links,
         permutations=settings.permutations,
@@ -118,6 +118,16 @@ def _autocorrelation(side: Side, is_amount: bool, settings: Settings) -> dict[st
         permutation_limit=settings.permutation_limit,
         certain_z=settings.certain_z,
     )
+
+
+def variation(side: Side, *, is_net: bool) -> float:
+    """Coefficient of variation of the densities of a side; NaN for a net emission and where the mean is not above 0."""
+    mean = side.density.mean()
+    return float("nan") if is_net or not mean > 0 else float(side.density.std() / mean)
+
+
+def _autocorrelation(side: Side, is_amount: bool, settings: Settings) -> dict[str, Any]:
+    moran = global_moran(side, settings)
     row: dict[str, Any] = {"moran_i": moran.moran_i, "moran_z": moran.z, "moran_p": moran.p, "inference": moran.inference}
     row["geary_c"] = geary_c(side.density, side.links)
     if is_amount:
