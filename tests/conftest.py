@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -11,11 +13,21 @@ import hypothesis
 import pandas as pd
 import pytest
 
+from carbonshed.checks import DataWarning
+
 # No test is timed. In CI the same cases every time: a search for new ones belongs to the developer's runs.
 hypothesis.settings.register_profile("carbonshed", deadline=None, derandomize=bool(os.environ.get("CI")))
 hypothesis.settings.load_profile("carbonshed")
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def quiet() -> Iterator[None]:
+    """Warnings about the data are not what the test is about."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        yield
 
 
 @pytest.fixture(scope="session")

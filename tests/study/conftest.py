@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import geopandas as gpd
@@ -129,3 +130,9 @@ def finished_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         warnings.simplefilter("ignore", DataWarning)
         Study.open(folder).run()
     return folder
+
+
+@pytest.fixture
+def done_study(finished_study, tmp_path) -> Path:
+    """A copy of a study with its whole result, to spoil."""
+    return Path(shutil.copytree(finished_study, tmp_path / "done"))

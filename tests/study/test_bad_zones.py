@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from importlib import resources
 
 import geopandas as gpd
@@ -13,16 +12,12 @@ import pytest
 import rasterio
 
 import carbonshed as cs
-from carbonshed.checks import DataWarning, InputError
+from carbonshed.checks import InputError
 
 COUNTY = 'level = "county"\nmethod = "kmeans"\nruns = 0\n'
 
 
-@pytest.fixture(autouse=True)
-def _quiet():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DataWarning)
-        yield
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 def zoning(folder, text, *, years=None):

@@ -7,7 +7,6 @@ import json
 import shutil
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 
 import pandas as pd
@@ -16,18 +15,13 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import carbonshed as cs
-from carbonshed.checks import DataWarning, InputError
+from carbonshed.checks import InputError
 from carbonshed.interfaces.cli import app
 from carbonshed.present import pdf
 from carbonshed.present.export import WRITERS
 from carbonshed.study.verifying import verify
 
-
-@pytest.fixture(autouse=True)
-def _quiet():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DataWarning)
-        yield
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 @pytest.fixture

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
-import warnings
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 import carbonshed as cs
-from carbonshed.checks import DataWarning, InputError
+from carbonshed.checks import InputError
 from carbonshed.interfaces.cli import app
 from carbonshed.present.export import WRITERS
 from carbonshed.study.agreements import write_agreements
@@ -20,18 +18,7 @@ from carbonshed.study.reporting import is_drawn, write_exports, write_outputs, w
 from carbonshed.study.store import SCHEMA_VERSION, Store, file_digest
 from carbonshed.study.verifying import verify
 
-
-@pytest.fixture(autouse=True)
-def _quiet():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DataWarning)
-        yield
-
-
-@pytest.fixture
-def done_study(finished_study, tmp_path) -> Path:
-    """A copy of a study with its whole result, to spoil."""
-    return Path(shutil.copytree(finished_study, tmp_path / "done"))
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 def cheaper(study: Path) -> None:

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 
 import pytest
 
 import carbonshed as cs
-from carbonshed.checks import DataWarning
 from carbonshed.study.pipeline import active
 from carbonshed.study.steps import STEPS
 from carbonshed.study.store import Store
 
-
-@pytest.fixture(autouse=True)
-def _quiet():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DataWarning)
-        yield
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 def tables_of(folder) -> dict[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import warnings
 
 import geopandas as gpd
 import numpy as np
@@ -13,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 import carbonshed as cs
-from carbonshed.checks import DataWarning, InputError
+from carbonshed.checks import InputError
 from carbonshed.interfaces.cli import app
 from carbonshed.study.pipeline import StepError
 from carbonshed.study.verifying import verify
@@ -33,11 +32,7 @@ CONTRACT = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _quiet():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DataWarning)
-        yield
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 @pytest.mark.parametrize("table", CONTRACT)

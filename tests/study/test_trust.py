@@ -13,7 +13,6 @@ import subprocess
 import sys
 import threading
 import time
-import warnings
 from pathlib import Path
 
 import pandas as pd
@@ -22,7 +21,7 @@ from typer.testing import CliRunner
 
 import carbonshed as cs
 from carbonshed import files
-from carbonshed.checks import DataWarning, FolderError, InputError
+from carbonshed.checks import FolderError, InputError
 from carbonshed.interfaces.cli import app
 from carbonshed.study import runner
 from carbonshed.study.lock import LOCK, is_alive, one_writer, owner
@@ -30,18 +29,7 @@ from carbonshed.study.pipeline import StepError
 from carbonshed.study.store import NEXT, READY, Store, file_digest
 from carbonshed.study.verifying import verify
 
-
-@pytest.fixture(autouse=True)
-def _quiet():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DataWarning)
-        yield
-
-
-@pytest.fixture
-def done_study(finished_study, tmp_path) -> Path:
-    """A copy of a study with its whole result, to spoil."""
-    return Path(shutil.copytree(finished_study, tmp_path / "done"))
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 def dearer(study: Path) -> None:

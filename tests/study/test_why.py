@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from importlib import resources
 
 import pandas as pd
@@ -11,19 +10,14 @@ import pytest
 from typer.testing import CliRunner
 
 import carbonshed as cs
-from carbonshed.checks import DataWarning, InputError
+from carbonshed.checks import InputError
 from carbonshed.interfaces.cli import app
 from carbonshed.study.pattern_steps import fit_study_zones
 from carbonshed.study.policy_inputs import study_policy, study_types, types_of_cells
 from carbonshed.study.why import sentences, why
 from carbonshed.zoning.explain import explain_zone
 
-
-@pytest.fixture(autouse=True)
-def _quiet():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DataWarning)
-        yield
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import warnings
 
 import geopandas as gpd
 import numpy as np
@@ -14,7 +13,7 @@ import pytest
 from jinja2 import Environment, StrictUndefined
 
 import carbonshed as cs
-from carbonshed.checks import DataWarning, InputError
+from carbonshed.checks import InputError
 from carbonshed.present import report
 from carbonshed.present.folder import ResultFolder
 from carbonshed.present.style import ZONE_COLOURS
@@ -28,11 +27,7 @@ from carbonshed.study.why import why
 EN, ZH = Words("en"), Words("zh")
 
 
-@pytest.fixture(autouse=True)
-def _quiet():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DataWarning)
-        yield
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 @pytest.fixture

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
 import carbonshed as cs
-from carbonshed.checks import DataWarning
 from carbonshed.spatial.cell_ids import coarse_ids
 from carbonshed.study.allocation_comparison import compared_accounts, zone_changes, zones_side_by_side
 
-
-@pytest.fixture(autouse=True)
-def _quiet():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DataWarning)
-        yield
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 @pytest.fixture

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
-
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
 
-from carbonshed.checks import DataWarning
 from carbonshed.study.study import Study
 
 F = 44 / 12
@@ -17,11 +14,7 @@ CROPLAND = 100 * 0.422 * F
 """Direct source of a km2 of cropland in t CO2."""
 
 
-@pytest.fixture(autouse=True)
-def _quiet():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DataWarning)
-        yield
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 @pytest.fixture

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from carbonshed.checks import DataWarning
 from carbonshed.interfaces.cli import app
 from carbonshed.study.study import Study
 
@@ -17,11 +14,7 @@ F = 44 / 12
 CLASSES = ["cropland", "forest", "grassland", "water", "wetland", "built_up", "bare"]
 
 
-@pytest.fixture(autouse=True)
-def _quiet():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DataWarning)
-        yield
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 def test_npp_from_a_raster_a_column_and_class_means(small_study, write_like, sections, add_columns, accounts):
