@@ -423,11 +423,11 @@ def test_reasons_are_given_for_what_is_missed_and_only_for_that(made: Reproducti
 
 @pytest.mark.slow
 def test_the_page_in_the_docs_is_the_one_that_is_computed(result: Result, tmp_path: Path) -> None:
-    script = ROOT / "docs" / "make_reproduction_page.py"
+    script = ROOT / "tools" / "make_reproduction_page.py"
     spec = importlib.util.spec_from_file_location("make_reproduction_page", script)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     with pytest.warns(DataWarning, match="floored"):
         page = reproduction_page(result)
-    assert module.PAGE.read_text(encoding="utf-8") == page, "run docs/make_reproduction_page.py again"
+    assert module.PAGE.read_text(encoding="utf-8") == page, "run tools/make_reproduction_page.py again"

@@ -1,4 +1,4 @@
-"""Writes docs/reproducing-the-published-study.md from the county study: python docs/make_reproduction_page.py STUDY."""
+"""Writes docs/reproducing-the-published-study.md from the county study: python tools/make_reproduction_page.py STUDY."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from carbonshed.compensation.fact_matrix import PERMUTATIONS
 from carbonshed.study.reproduction import reproduction_page
 from carbonshed.study.study import Study
 
-PAGE = Path(__file__).parent / "reproducing-the-published-study.md"
+PAGE = Path(__file__).parents[1] / "docs" / "reproducing-the-published-study.md"
 
 
 def main() -> None:
