@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
+import os
+import shutil
+import signal
 import sys
 import tempfile
 from collections import Counter
 from functools import partial
 from pathlib import Path
+from types import FrameType
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -50,6 +55,19 @@ def tell(case: Case, outcome: Outcome, *, everything: bool, log: Path | None) ->
     return outcome
 
 
+def leave_on_a_signal(place: Path) -> None:
+    """Whoever ends us leaves no worker and no folder behind."""
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        for worker in multiprocessing.active_children():
+            worker.kill()
+        shutil.rmtree(place, ignore_errors=True)
+        os._exit(128 + number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, leave)
+
+
 def main() -> int:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("count", type=int, nargs="?", default=1000)
@@ -58,6 +76,7 @@ def main() -> int:
     options.add_argument("--log", type=Path, help="NDJSON of every case: number (the seed), file, damage, outcome, message")
     given = options.parse_args()
     with tempfile.TemporaryDirectory(prefix="carbonshed_fuzz_") as place:
+        leave_on_a_signal(Path(place))
         folder = Path(place) / "sound"
         write_studies(folder)
         chosen = cases(folder, given.count)

@@ -12,6 +12,7 @@ import resource
 import shutil
 import signal
 import sys
+import threading
 import time
 import traceback
 import warnings
@@ -163,8 +164,17 @@ def time_limit(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGPROF, old)
 
 
+def end_with_parent() -> None:
+    """End this process when the one that started it has ended, however that ended."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
 def work(pipe: Connection, folder: Path, own: Path) -> None:
     """A worker: cases come through the pipe, outcomes go back."""
+    threading.Thread(target=end_with_parent, daemon=True).start()
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
     sound = {name: numbers(folder / name) for name in STUDIES}

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -73,3 +76,32 @@ def test_a_sound_study_is_judged_sound(sound: Path, tmp_path: Path, monkeypatch:
     place = copy_of(sound / "plain", tmp_path / "case")
     assert said(place) == ([], [])
     assert judge(Case(0, "plain", "counties.csv", "none"), place, numbers(sound / "plain"), []) == Outcome("same numbers")
+
+
+STARTER = """
+import multiprocessing, os, signal, sys, time
+sys.path.insert(0, {folder!r})
+from pathlib import Path
+import outcomes
+outcomes.numbers = lambda folder: time.sleep(900)
+if __name__ == "__main__":
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    worker = context.Process(target=outcomes.work, args=(theirs, Path(), Path()), daemon=True)
+    worker.start()
+    print(worker.pid, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_worker_ends_with_whoever_started_it(tmp_path: Path) -> None:
+    """The starter is killed while its worker is in the middle of a case, which would never end."""
+    script = tmp_path / "start.py"
+    script.write_text(STARTER.format(folder=str(Path(__file__).parent)), encoding="utf-8")
+    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True) as starter:
+        assert starter.stdout is not None
+        worker = Path("/proc") / starter.stdout.readline().strip()
+    limit = time.monotonic() + 60
+    while worker.exists() and time.monotonic() < limit:
+        time.sleep(0.05)
+    assert not worker.exists()
