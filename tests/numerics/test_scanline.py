@@ -55,7 +55,8 @@ def tabulate(
         bottom = min(top + strip, height)
         spans = (centre_spans if rule == "centre" else exact_spans)(edges, top, bottom, width)
         assert (np.diff(spans.zones) > 0).all() and (np.diff(spans.pointer) > 0).all()
-        areas, pixels = add_spans(raster[top:bottom], spans, weights[top:bottom], n)
+        areas, pixels, whole = add_spans(raster[top:bottom], spans, weights[top:bottom], n)
+        assert whole.sum() == (bottom - top) * width
         sums[spans.zones] += areas
         counts[spans.zones] += pixels
     return sums, counts

@@ -78,21 +78,12 @@ def directed_edges(xy: FloatArray, ring: IntArray, zone_of_ring: IntArray, is_ho
     -----
     An edge always points down, whichever polygon it belongs to, so that two neighbours compute the same crossings from it.
     """
-    same = ring[1:] == ring[:-1]
-    x0, y0, x1, y1 = xy[:-1, 0][same], xy[:-1, 1][same], xy[1:, 0][same], xy[1:, 1][same]
-    of = ring[:-1][same]
-    # about each ring's first vertex, so that far-away coordinates do not drown the orientation of a small ring
-    starts = np.searchsorted(ring, np.arange(len(zone_of_ring)))
-    cx, cy = xy[starts, 0][of], xy[starts, 1][of]
-    twice_area = np.bincount(of, weights=(x0 - cx) * (y1 - cy) - (x1 - cx) * (y0 - cy), minlength=len(zone_of_ring))
-    winding = np.sign(twice_area) * np.where(is_hole, -1.0, 1.0)
-    upward = y1 < y0
-    sign = np.where(upward, winding[of], -winding[of])
-    ends = np.where(upward, x1, x0), np.where(upward, y1, y0), np.where(upward, x0, x1), np.where(upward, y0, y1)
-    zone = zone_of_ring[of]
-    kept = np.flatnonzero(y0 != y1)
-    kept = kept[np.lexsort((ends[1][kept], zone[kept]))]
-    return Edges(ends[0][kept], ends[1][kept], ends[2][kept], ends[3][kept], zone[kept].astype(np.int32), sign[kept])
+    most = max(len(xy) - 1, 0)
+    x0, y0, x1, y1, sign = np.empty((5, most))
+    zone = np.empty(most, np.int32)
+    n = _directed_edges(xy, ring, zone_of_ring, is_hole, x0, y0, x1, y1, zone, sign)
+    order = _by_zone_and_upper_end(zone[:n], y0[:n])
+    return Edges(x0[order], y0[order], x1[order], y1[order], zone[order], sign[order])
 
 
 def edges_between(edges: Edges, top: int, bottom: int) -> Edges:
@@ -121,6 +112,43 @@ def exact_spans(edges: Edges, top: int, bottom: int, width: int) -> Spans:
     Pixels that an edge crosses are spans of one pixel; those between make one span. The shares of zones that tile a pixel sum to 1.
     """
     return Spans(*_exact_spans(*edges_between(edges, top, bottom), top, bottom, width))
+
+
+@njit(cache=True, nogil=True)
+def _directed_edges(xy, ring, zone_of_ring, is_hole, x0, y0, x1, y1, zone, sign):  # type: ignore[no-untyped-def]
+    """Write the edges that are not level, ring after ring; the number of them."""
+    a, n = 0, 0
+    while a < ring.size:
+        b, twice_area = a + 1, 0.0
+        while b < ring.size and ring[b] == ring[a]:
+            # about the ring's first vertex, so that far-away coordinates do not drown the orientation of a small ring
+            twice_area += (xy[b - 1, 0] - xy[a, 0]) * (xy[b, 1] - xy[a, 1]) - (xy[b, 0] - xy[a, 0]) * (xy[b - 1, 1] - xy[a, 1])
+            b += 1
+        winding = np.sign(twice_area) * (-1.0 if is_hole[ring[a]] else 1.0)
+        for i in range(a, b - 1):
+            if xy[i, 1] == xy[i + 1, 1]:
+                continue
+            upward = xy[i + 1, 1] < xy[i, 1]
+            upper, lower = (i + 1, i) if upward else (i, i + 1)
+            x0[n], y0[n], x1[n], y1[n] = xy[upper, 0], xy[upper, 1], xy[lower, 0], xy[lower, 1]
+            zone[n], sign[n] = zone_of_ring[ring[a]], winding if upward else -winding
+            n += 1
+        a = b
+    return n
+
+
+@njit(cache=True, nogil=True)
+def _by_zone_and_upper_end(zone, y0):  # type: ignore[no-untyped-def]
+    """Order of edges by zone and then by their upper end; equal ones stay in their order. Zones mostly stand together already."""
+    order = np.argsort(zone, kind="mergesort") if (zone[1:] < zone[:-1]).any() else np.arange(zone.size)
+    a = 0
+    while a < order.size:
+        b = a + 1
+        while b < order.size and zone[order[b]] == zone[order[a]]:
+            b += 1
+        order[a:b] = order[a:b][np.argsort(y0[order[a:b]], kind="mergesort")]
+        a = b
+    return order
 
 
 @njit(cache=True, nogil=True)

@@ -1,6 +1,12 @@
-"""Sums of a categorical or continuous raster over the spans of polygons (`carbonshed.numerics.scanline`), zone by zone."""
+"""Sums of a categorical or continuous raster over the spans of polygons (`carbonshed.numerics.scanline`), zone by zone.
+
+A strip is far larger than the nearest caches, and the spans of a zone leap from row to row. It is therefore gone through a few rows
+at a time: these are counted whole, which brings them near, and then zone by zone.
+"""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -12,11 +18,25 @@ from carbonshed.numerics.scanline import FloatArray, IntArray, Spans
 SHORT = 8
 """Spans of fewer pixels are added one by one; longer ones are counted first."""
 
+NEAR = 2**18
+"""Pixels (bytes) that stay in the second-nearest cache while they are counted."""
+
+RUN = 192
+"""Pixels counted in one word at a time: a byte of it holds up to 255, and whole vectors of a processor leave no rest."""
+
 BYTE = np.uint64(255)
 
 
-def add_spans(block: NDArray[np.uint8], spans: Spans, weights: FloatArray, n_classes: int) -> tuple[FloatArray, FloatArray]:
-    """Areas and pixels of the classes of a strip, zone by zone.
+class StripSums(NamedTuple):
+    """Areas and pixels (zones, classes) of the classes in the zones of a strip, and pixels (classes) of the whole strip."""
+
+    areas: FloatArray
+    pixels: FloatArray
+    whole: IntArray
+
+
+def add_spans(block: NDArray[np.uint8], spans: Spans, weights: FloatArray, n_classes: int) -> StripSums:
+    """Areas and pixels of the classes of a strip, zone by zone, and its pixels in zones or not.
 
         areas[z, k] = sum of share * weight        pixels[z, k] = sum of share
 
@@ -33,7 +53,8 @@ def add_spans(block: NDArray[np.uint8], spans: Spans, weights: FloatArray, n_cla
 
     Returns
     -------
-    areas, pixels : arrays (len(spans.zones), n_classes)
+    StripSums
+        Zones as in ``spans.zones``.
 
     Notes
     -----
@@ -45,26 +66,14 @@ def add_spans(block: NDArray[np.uint8], spans: Spans, weights: FloatArray, n_cla
     >>> from carbonshed.numerics.scanline import directed_edges, exact_spans
     >>> box = np.array([[0, 0], [0, 2], [1.5, 2], [1.5, 0], [0, 0]])
     >>> edges = directed_edges(box, np.zeros(5, int), np.array([0]), np.array([False]))
-    >>> areas, pixels = add_spans(np.array([[0, 1], [1, 1]], np.uint8), exact_spans(edges, 0, 2, 2), np.array([[10.0], [20.0]]), 2)
-    >>> areas.tolist(), pixels.tolist()
-    ([[10.0, 35.0]], [[1.0, 2.0]])
+    >>> sums = add_spans(np.array([[0, 1], [1, 1]], np.uint8), exact_spans(edges, 0, 2, 2), np.array([[10.0], [20.0]]), 2)
+    >>> sums.areas.tolist(), sums.pixels.tolist(), sums.whole.tolist()
+    ([[10.0, 35.0]], [[1.0, 2.0]], [1, 3])
     """
     areas, pixels = np.zeros((2, len(spans.zones), n_classes))
-    _add_spans(block, *spans[1:], weights, areas, pixels)
-    return areas, pixels
-
-
-def class_counts(block: NDArray[np.uint8], n_classes: int) -> IntArray:
-    """Pixels of each class in a strip; classes are below `n_classes`, which is not checked here.
-
-    Examples
-    --------
-    >>> class_counts(np.array([[0, 1], [1, 1]], np.uint8), 3).tolist()
-    [1, 3, 0]
-    """
-    counts = np.zeros(CLASSES_PER_WORD * n_words(n_classes), dtype=np.int64)
-    _count_rows(block, counts)
-    return counts[:n_classes]
+    whole = np.zeros(CLASSES_PER_WORD * n_words(n_classes), dtype=np.int64)
+    _add_spans(block, *spans[1:], weights, areas, pixels, whole)
+    return StripSums(areas, pixels, whole[:n_classes])
 
 
 def add_values(block: FloatArray, spans: Spans, weights: FloatArray, sums: FloatArray, extremes: FloatArray) -> None:
@@ -89,25 +98,38 @@ def add_values(block: FloatArray, spans: Spans, weights: FloatArray, sums: Float
 
 
 @njit(cache=True, nogil=True)
-def _add_spans(block, pointer, row, first, end, share, weights, areas, pixels):  # type: ignore[no-untyped-def]
-    by_pixel = weights.shape[1] > 1
-    counts = np.zeros((pixels.shape[1] + 7) // 8 * 8, np.int64)
-    for k in range(pointer.size - 1):
-        part, weight = 1.0, 0.0  # of what stands in `counts`
-        for s in range(pointer[k], pointer[k + 1]):
-            line = block[row[s], first[s] : end[s]]
-            if by_pixel or line.size < SHORT:
-                for j in range(line.size):
-                    w = weights[row[s], first[s] + j] if by_pixel else weights[row[s], 0]
-                    areas[k, line[j]] += share[s] * w
-                    pixels[k, line[j]] += share[s]
-                continue
-            w = weights[row[s], 0]
-            if share[s] != part or w != weight:
-                _weigh(counts, part, weight, areas[k], pixels[k])
-                part, weight = share[s], w
-            _count_line(line, counts)
-        _weigh(counts, part, weight, areas[k], pixels[k])
+def _add_spans(block, pointer, row, first, end, share, weights, areas, pixels, whole):  # type: ignore[no-untyped-def]
+    n_zones, at = pointer.size - 1, pointer.copy()
+    counts = np.zeros((n_zones, whole.size), np.int64)
+    part, weight = np.ones(n_zones), np.zeros(n_zones)  # of what stands in `counts`
+    n_rows = max(NEAR // max(block.shape[1], 1), 1)
+    for top in range(0, block.shape[0], n_rows):
+        bottom = min(top + n_rows, block.shape[0])
+        for r in range(top, bottom):
+            _count_line(block[r], whole)
+        for k in range(n_zones):
+            while at[k] < pointer[k + 1] and row[at[k]] < bottom:
+                s = at[k]
+                at[k] += 1
+                line, w = block[row[s], first[s] : end[s]], weights[row[s], 0]
+                if weights.shape[1] > 1 or line.size < SHORT:
+                    _add_pixels(line, share[s], weights[row[s]], first[s], areas[k], pixels[k])
+                    continue
+                if share[s] != part[k] or w != weight[k]:
+                    _weigh(counts[k], part[k], weight[k], areas[k], pixels[k])
+                    part[k], weight[k] = share[s], w
+                _count_line(line, counts[k])
+    for k in range(n_zones):
+        _weigh(counts[k], part[k], weight[k], areas[k], pixels[k])
+
+
+@njit(cache=True, nogil=True)
+def _add_pixels(line, share, weights, first, areas, pixels):  # type: ignore[no-untyped-def]
+    """Add the pixels of a span one by one; weights of its row are one, or one a pixel."""
+    for j in range(line.size):
+        w = weights[first + j] if weights.size > 1 else weights[0]
+        areas[line[j]] += share * w
+        pixels[line[j]] += share
 
 
 @njit(cache=True, nogil=True)
@@ -124,20 +146,14 @@ def _weigh(counts, part, weight, areas, pixels):  # type: ignore[no-untyped-def]
 def _count_line(line, counts):  # type: ignore[no-untyped-def]
     """Add the classes of a run of pixels to their counts, eight classes at once."""
     words = counts.size // 8
-    for begin in range(0, line.size, 255):  # a byte of a word holds no more
-        part = line[begin : begin + 255]
+    for begin in range(0, line.size, RUN):
+        part = line[begin : begin + RUN]
         for word in range(words):
             total = np.uint64(0)
             for j in range(part.size):
                 total += packed(part[j], word, words)
             for k in range(8):
                 counts[8 * word + k] += np.int64((total >> np.uint64(8 * k)) & BYTE)
-
-
-@njit(cache=True, nogil=True)
-def _count_rows(block, counts):  # type: ignore[no-untyped-def]
-    for r in range(block.shape[0]):
-        _count_line(block[r], counts)
 
 
 @njit(cache=True, nogil=True)

@@ -35,6 +35,9 @@ DIFFERENCE_M = 2000.0
 LATTICE = 129
 """Most nodes along an axis of the lattice between which the areal scale is interpolated by cubics."""
 
+COARSE_LATTICE = 33
+"""Most nodes along an axis at which a CRS is seen to keep areas: the scale varies smoothly, and no lattice is needed where it does not."""
+
 # A coarse outline of China (longitude, latitude), wide enough to hold its borders: it only chooses between two equal-area CRSs.
 CHINA_OUTLINE = (
     *((73.0, 40.0), (80.0, 45.5), (82.5, 47.5), (87.0, 49.7), (91.5, 45.5), (97.0, 43.0), (105.0, 42.0), (111.0, 44.5), (115.5, 48.5)),
@@ -233,10 +236,16 @@ def pixel_areas(crs: CRS, transform: tuple[float, ...], shape: tuple[int, int]) 
         return _RowAreas(areas)
     # true_area counts in square CRS units, so its result is m2 whatever the CRS's own length unit
     size = abs(a * e - b * d) / M2_PER_KM2
-    row = np.linspace(0, n_rows, min(LATTICE, max(n_rows + 1, 4)))
-    column = np.linspace(0, n_columns, min(LATTICE, max(n_columns + 1, 4)))
-    columns, rows = np.meshgrid(column, row)
-    scale = true_area(crs, a * columns + b * rows + c, d * columns + e * rows + f)
+    metres = _metres_per_unit(crs) ** 2
+
+    def scales(nodes: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+        row, column = (np.linspace(0, n, min(nodes, max(n + 1, 4))) for n in shape)
+        columns, rows = np.meshgrid(column, row)
+        return row, column, true_area(crs, a * columns + b * rows + c, d * columns + e * rows + f)
+
+    if (np.abs(scales(COARSE_LATTICE)[2] / metres - 1) <= EQUAL_AREA_TOLERANCE).all():
+        return _RowAreas(np.full((n_rows, 1), size * metres))
+    row, column, scale = scales(LATTICE)
     if not np.isfinite(scale).all():
         raise refuse(
             "outside_projection",
@@ -245,9 +254,6 @@ def pixel_areas(crs: CRS, transform: tuple[float, ...], shape: tuple[int, int]) 
             where="raster",
             fix="Clip the raster to the region.",
         )
-    metres = _metres_per_unit(crs) ** 2
-    if np.abs(scale / metres - 1).max() <= EQUAL_AREA_TOLERANCE:
-        return _RowAreas(np.full((n_rows, 1), size * metres))
     return _LatticeAreas(RectBivariateSpline(row, column, scale * size), np.arange(0.5, n_columns))
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from carbonshed.checks import check_conserved, choose, examples, refuse, warn
 from carbonshed.numerics.packed_counts import look_up
 from carbonshed.numerics.scanline import Edges, Spans, centre_spans, directed_edges, edges_between, exact_spans
-from carbonshed.numerics.span_sums import add_spans, class_counts
+from carbonshed.numerics.span_sums import add_spans
 from carbonshed.spatial.crs import FloatArray, PixelAreas
 from carbonshed.spatial.in_order import in_order
 from carbonshed.spatial.project import Geometries
@@ -134,12 +134,13 @@ class Zones:
                 make_spans = centre_spans if self.coverage == "centre" else exact_spans
                 spans, weights = make_spans(self.edges, top, top + n_rows, self.width), self.areas(top, top + n_rows)
             classes, columns = self._classes(block, nodata)
-            areas, counts = (_by_column(table, columns, n_slots) for table in add_spans(classes, spans, weights, columns.size))
+            sums = add_spans(classes, spans, weights, columns.size)
+            areas, counts, every_pixel = (_by_column(table, columns, n_slots) for table in (sums.areas, sums.pixels, sums.whole[None]))
             if counts[:, -1].any():
                 _note_unknown(block, columns[classes] == n_slots - 1, spans, unknown)
             km2.append(areas)
             pixels.append(counts)
-            whole.append(_by_column(class_counts(classes, columns.size)[None], columns, n_slots)[0])
+            whole.append(every_pixel[0])
         assert spans is not None  # there is a layer
         every = np.array(pixels)
         kept = every if self.coverage == "centre" else every[:, :0]
@@ -306,7 +307,7 @@ def _note_unknown(block: Block, is_unknown: NDArray[np.bool_], spans: Spans, unk
     """Add the pixels of each unknown code inside the zones."""
     codes = np.unique(block[is_unknown])[:250]
     slots = np.where(is_unknown, np.minimum(np.searchsorted(codes, block), len(codes) - 1) + 1, 0).astype(np.uint8)
-    _, found = add_spans(slots, spans, np.ones((block.shape[0], 1)), len(codes) + 1)
+    found = add_spans(slots, spans, np.ones((block.shape[0], 1)), len(codes) + 1).pixels
     for code, pixels in zip(codes.tolist(), found.sum(axis=0)[1:].tolist()):
         if pixels > 0:
             unknown[code] = unknown.get(code, 0.0) + pixels
