@@ -48,8 +48,8 @@ def test_like_a_naive_loop(seed: int, n_classes: int, width: int, kind: str) -> 
             expected[k] += share * np.bincount(block[r, a:b], minlength=n_classes)
             by_pixel = np.broadcast_to(weights[r], width)[a:b]
             expected_areas[k] += share * np.bincount(block[r, a:b], weights=by_pixel, minlength=n_classes)
-    np.testing.assert_allclose(pixels, expected, rtol=1e-12, atol=1e-12)
-    np.testing.assert_allclose(areas, expected_areas, rtol=1e-11, atol=1e-12)  # the loop adds 1e5 areas one by one
+    np.testing.assert_allclose(pixels, expected, rtol=1e-10, atol=1e-12)  # either adds up to 3e5 shares one by one
+    np.testing.assert_allclose(areas, expected_areas, rtol=1e-10, atol=1e-12)
     if all(entry[3] == 1.0 for entry in table):
         assert np.array_equal(pixels, expected)
     assert np.array_equal(whole, np.bincount(block.ravel(), minlength=n_classes))
