@@ -141,8 +141,12 @@ def principal_axes(samples: ArrayLike) -> tuple[Floats, Floats, Floats]:
     return mean, np.sqrt(np.maximum(variances[::-1], 0.0)), axes * signs[:, None]
 
 
-def _distinct_rows(data: Floats, enough: int) -> int:
-    """Number of different rows, or some number of at least `enough`."""
+def distinct_rows(data: Floats, enough: int) -> int:
+    """Number of different rows, or some number of at least `enough`: where the first rows differ the others are not looked at.
+
+    >>> distinct_rows(np.array([[0.0], [0.0], [1.0]]), 3)
+    2
+    """
     head = len(np.unique(data[: 4 * enough], axis=0))
     return head if head >= enough or len(data) <= 4 * enough else len(np.unique(data, axis=0))
 
@@ -162,7 +166,7 @@ def map_shape(samples: ArrayLike, *, nodes: int | None = None, lattice: str = "h
     choose(lattice, LATTICES, where="lattice")
     data = as_samples(samples)
     wanted = map_nodes(len(data)) if nodes is None else int(nodes)
-    most = _distinct_rows(data, wanted)
+    most = distinct_rows(data, wanted)
     wanted = max(min(wanted, most), 1)
     spread = principal_axes(data)[1]
     if len(spread) < 2 or spread[1] <= 1e-9 * spread[0]:

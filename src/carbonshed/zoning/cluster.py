@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.cluster import KMeans
-from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score, pairwise_distances, silhouette_score
+from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score
 from sklearn.mixture import GaussianMixture
 
 from carbonshed.checks import refuse, warn
+from carbonshed.numerics.kmeans import k_means
+from carbonshed.numerics.silhouette import silhouettes
+from carbonshed.numerics.som_sheet import distinct_rows
 from carbonshed.numerics.ward import ward_clusters
 from carbonshed.zoning.som_estimator import SOM
 
@@ -102,7 +104,7 @@ def fit_clusters(
     """Cluster the rows x into k groups (any method but `rules`).
 
     `som_kmeans`: K-Means on the codebook vectors of `som`, weighted by hit counts, empty nodes left out; a row has the cluster of its
-    best matching node (`nodes`, where they are known already). K-Means is scikit-learn's, k-means++ with `n_init` starts. Components
+    best matching node (`nodes`, where they are known already). K-Means is `k_means` with `n_init` starts. Components
     of the Gaussian mixture that are most probable for no row are left out.
 
     Raises
@@ -110,17 +112,17 @@ def fit_clusters(
     InputError
         Fewer different rows than clusters.
     """
-    if len(np.unique(x, axis=0)) < k:
+    if (different := distinct_rows(x, k)) < k:
         raise refuse(
             "too_few_rows",
             expected=f"at least {k} different rows for {k} clusters",
-            got=f"{len(np.unique(x, axis=0))} among {len(x)}",
+            got=f"{different} among {len(x)}",
             where="indicators",
             fix="Ask for fewer zones, or give more cells.",
         )
     if method == "som_kmeans" and som is not None:
         hit = som.hit_counts_ > 0
-        if len(np.unique(som.codebook_[hit], axis=0)) >= k:
+        if distinct_rows(som.codebook_[hit], k) >= k:
             return _on_codebook(som.predict(x) if nodes is None else nodes, k, som, n_init, seed)
         warn(f"the SOM uses fewer than {k} nodes: K-Means runs on the cells.")
     if method == "gmm":
@@ -132,15 +134,15 @@ def fit_clusters(
     if method == "ward":
         labels = ward_clusters(x, k)
         return Clusterer("ward", group_means(x, labels, k), labels)
-    model = KMeans(k, n_init=n_init, random_state=seed).fit(x)
-    return Clusterer("kmeans", model.cluster_centers_, nearest_centre(x, model.cluster_centers_))
+    centres = k_means(x, k, starts=n_init, seed=seed).centres
+    return Clusterer("kmeans", centres, nearest_centre(x, centres))
 
 
 def _on_codebook(nodes: Integers, k: int, som: SOM, n_init: int, seed: int) -> Clusterer:
     hit = som.hit_counts_ > 0
-    model = KMeans(k, n_init=n_init, random_state=seed).fit(som.codebook_[hit], sample_weight=som.hit_counts_[hit])
-    node_cluster = nearest_centre(som.codebook_, model.cluster_centers_)
-    return Clusterer("som_kmeans", model.cluster_centers_, node_cluster[nodes], som=som, node_cluster=node_cluster)
+    centres = k_means(som.codebook_[hit], k, starts=n_init, seed=seed, weights=som.hit_counts_[hit]).centres
+    node_cluster = nearest_centre(som.codebook_, centres)
+    return Clusterer("som_kmeans", centres, node_cluster[nodes], som=som, node_cluster=node_cluster)
 
 
 def separation(x: Floats, labels: Integers, *, seed: int = 0) -> dict[str, float]:
@@ -153,26 +155,21 @@ def separation(x: Floats, labels: Integers, *, seed: int = 0) -> dict[str, float
     >>> separation(np.array([[0.0], [1.0], [10.0], [11.0]]), np.array([0, 0, 1, 1]))["calinski_harabasz"]
     200.0
     """
-    return _separation(x, labels, *_silhouette_distances(x, seed))
+    return _separations(x, [labels], seed)[0]
 
 
-def _silhouette_distances(x: Floats, seed: int) -> tuple[Integers, Floats]:
-    """Rows that the silhouette is taken over, and the distances between them."""
+def _separations(x: Floats, runs: Sequence[Integers], seed: int) -> list[dict[str, float]]:
+    """`separation` of several clusterings of the same rows."""
     rows = np.arange(len(x))
     if len(x) > SILHOUETTE_ROWS:
         rows = np.sort(np.random.default_rng(seed).choice(len(x), SILHOUETTE_ROWS, replace=False))
-    distances = pairwise_distances(x[rows])
-    np.fill_diagonal(distances, 0.0)
-    return rows, distances
-
-
-def _separation(x: Floats, labels: Integers, rows: Integers, distances: Floats) -> dict[str, float]:
-    silhouette = david = calinski = float("nan")
-    if 2 <= len(np.unique(labels[rows])) < len(rows):
-        silhouette = silhouette_score(distances, labels[rows], metric="precomputed")
-    if 2 <= len(np.unique(labels)) < len(x):
-        david, calinski = davies_bouldin_score(x, labels), calinski_harabasz_score(x, labels)
-    return {"silhouette": float(silhouette), "davies_bouldin": float(david), "calinski_harabasz": float(calinski)}
+    found = []
+    for labels, silhouette in zip(runs, silhouettes(x[rows], np.reshape([labels[rows] for labels in runs], (-1, len(rows))))):
+        david = calinski = float("nan")
+        if 2 <= len(np.unique(labels)) < len(x):
+            david, calinski = davies_bouldin_score(x, labels), calinski_harabasz_score(x, labels)
+        found.append({"silhouette": float(silhouette), "davies_bouldin": float(david), "calinski_harabasz": float(calinski)})
+    return found
 
 
 def choice_of_k(x: Floats, *, method: str, som: SOM | None, n_init: int, seed: int, counts: Sequence[int] = range(2, 9)) -> pd.DataFrame:
@@ -180,11 +177,10 @@ def choice_of_k(x: Floats, *, method: str, som: SOM | None, n_init: int, seed: i
     columns = ["silhouette", "davies_bouldin", "calinski_harabasz"]
     if len(counts) == 0:
         return pd.DataFrame(columns=columns, dtype=np.float64).rename_axis("zones")
-    most, nodes = min(len(np.unique(x, axis=0)), len(x) - 1), None
-    sample = _silhouette_distances(x, seed)
+    most, nodes = min(distinct_rows(x, max(counts)), len(x) - 1), None
     if som is not None:
         nodes = som.predict(x)
-        most = min(most, len(np.unique(som.codebook_[som.hit_counts_ > 0], axis=0)))
-    fits = {k: fit_clusters(x, k, method=method, som=som, n_init=n_init, seed=seed, nodes=nodes) for k in counts if k <= most}
-    rows = {k: _separation(x, fit.labels, *sample) for k, fit in fits.items()}
-    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("zones")
+        most = min(most, distinct_rows(som.codebook_[som.hit_counts_ > 0], max(counts)))
+    tried = [k for k in counts if k <= most]
+    fits = [fit_clusters(x, k, method=method, som=som, n_init=n_init, seed=seed, nodes=nodes).labels for k in tried]
+    return pd.DataFrame(_separations(x, fits, seed), index=pd.Index(tried, name="zones"), columns=columns)
