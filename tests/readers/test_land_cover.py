@@ -197,6 +197,18 @@ def test_a_grid_that_sticks_out_is_said_and_counts_as_nodata(write: Write) -> No
     assert area.sel(unit_id=area["unit_id"][1], land_class="forest").item() == pytest.approx(0.5)
 
 
+def test_units_that_stick_out_a_little_are_said_and_count_as_nodata(write: Write) -> None:
+    """20 of 4,020 pixels lie below the raster, all of them in unit b: 0.498 % of the units, 1 % of b."""
+    path = write(np.ones((20, 200), dtype=np.uint8))
+    units = pixels((0, 0, 100, 20), (100, 0, 200, 20.2), ids=["a", "b"])
+    with pytest.warns(DataWarning, match=r"0\.498 % of their area outside it, most in b; this counts as nodata"):
+        area = tabulate_land_area({2020: path}, units, legend=LEGEND, coverage="exact")
+    assert area.sel(land_class="forest").to_numpy().ravel() == pytest.approx([20.0, 20.0], rel=1e-9)
+    assert area["nodata_km2"].to_numpy().ravel() == pytest.approx([0.0, 0.2], rel=1e-9, abs=1e-12)
+    refused(r"at least 99\.6 % of them", {2020: path}, units, min_coverage=0.996)
+    refused("100 % of their area outside", {2020: path}, pixels((0, 30, 4, 35)), min_coverage=0.0)
+
+
 def test_a_datum_without_a_name_is_said(write: Write) -> None:
     path = write(np.ones((50, 50), dtype=np.uint8), crs="+proj=aea +lat_1=25 +lat_2=47 +lon_0=105 +ellps=krass")
     with pytest.warns(DataWarning, match="ballpark"):

@@ -9,6 +9,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+import shapely
 from typer.testing import CliRunner
 
 import carbonshed as cs
@@ -167,6 +168,20 @@ def test_until_stops_and_an_unknown_step_names_the_nearest(small_study):
     assert "accounts_county" in result.tables and "zones" not in result.tables
     with pytest.raises(InputError, match="'zones'"):
         cs.Study.open(small_study).run(until="zonse")
+
+
+def test_counties_a_little_beyond_the_raster_are_held_to_min_coverage(small_study):
+    """A spit of 130101 reaches some km further west than the raster: 0.9 % of the region, which holds no data."""
+    counties = gpd.read_file(small_study / "counties.gpkg")
+    spit = shapely.box(880_000, 4_205_000, 900_001, 4_205_800)
+    counties.loc[counties["unit_id"] == "130101", "geometry"] = counties.geometry.iloc[0].union(spit)
+    counties.to_file(small_study / "counties.gpkg", layer="counties", driver="GPKG")
+    result = cs.Study.open(small_study).run(until="land_area")
+    land = result.tables["land_area"]
+    land = land[(land["level"] == "county") & (land["year"] == 2010)]
+    assert 0.5 < land.loc["130101", "nodata_km2"] / spit.area * 1e6 < 1 and land["nodata_km2"].sum() == land.loc["130101", "nodata_km2"]
+    with pytest.raises(InputError, match=r"at least 99\.9 % of them"):
+        cs.Study.open(small_study).with_(**{"land_cover.min_coverage": 0.999}).run(until="land_area")
 
 
 def test_a_shorter_run_forgets_nothing(finished_study, tmp_path):

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import shapely
 import xarray as xr
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from rasterio.windows import Window
 
 from carbonshed.checks import InputError, choose, examples, refuse, warn
 from carbonshed.numerics.packed_counts import look_up
-from carbonshed.readers.land_cover import Pass, Progress, _areas, _rule, nodata_codes, planned_pass
+from carbonshed.readers.land_cover import MIN_COVERAGE, Pass, Progress, _areas, _rule, nodata_codes, outside_shares, planned_pass
 from carbonshed.readers.land_cover_layers import Bands, Layer, open_land_cover
 from carbonshed.readers.legend import Legend, read_legend
 from carbonshed.readers.rasters import Handles, checked_units, geobox, pixel_polygons, raster_crs, read_pixels
@@ -49,6 +50,7 @@ def tabulate_land_change(
     bands: Bands = None,
     options: Mapping[str, str] | None = None,
     split_shrub: bool = False,
+    min_coverage: float = MIN_COVERAGE,
     progress: Progress | None = None,
     threads: int | None = None,
     run_tasks: RunTasks | None = None,
@@ -67,7 +69,7 @@ def tabulate_land_change(
         As in `tabulate_land_area`. None: the whole raster, as the one unit ``region``.
     pairs : iterable of (int, int), optional
         Years to compare, each pair rising; default: each year with the next.
-    legend, coverage, bands, options, split_shrub, progress, threads, run_tasks
+    legend, coverage, bands, options, split_shrub, min_coverage, progress, threads, run_tasks
         As in `tabulate_land_area`.
 
     Returns
@@ -85,16 +87,15 @@ def tabulate_land_change(
     Warns
     -----
     DataWarning
-        If part of the units is known in one of two years only: it is left out of both.
+        If part of the units is known in one of two years only: it is left out of both. As in `tabulate_land_area`.
 
     Notes
     -----
     Source: textbook form (transition or transfer matrix; Pontius, Shusas and McEachern 2004). Rasters classified independently differ
     by their errors too: what reads as exchange between two classes in both directions is often such noise.
     """
-    plan = plan_land_change(
-        rasters, units, pairs=pairs, legend=legend, coverage=coverage, bands=bands, options=options, split_shrub=split_shrub
-    )
+    policy: dict[str, Any] = {"options": options, "split_shrub": split_shrub, "min_coverage": min_coverage}
+    plan = plan_land_change(rasters, units, pairs=pairs, legend=legend, coverage=coverage, bands=bands, **policy)
     return finished(plan, threads=threads, run_tasks=run_tasks, progress=progress)
 
 
@@ -108,6 +109,7 @@ def plan_land_change(
     bands: Bands = None,
     options: Mapping[str, str] | None = None,
     split_shrub: bool = False,
+    min_coverage: float = MIN_COVERAGE,
 ) -> LandChangePlan:
     """The work of `tabulate_land_change` as tasks that can be done anywhere; see `carbonshed.readers.land_cover.plan_land_area`."""
     known = _single_classes(read_legend(legend, options=options, split_shrub=split_shrub))
@@ -130,7 +132,8 @@ def plan_land_change(
             rule = _rule(coverage, isinstance(units, Grid) or "cell_id" in frame.columns, [polygons])
         coding = PairCodes.of(layers, compared, known)
         is_grid = isinstance(units, Grid)
-        one = planned_pass(layers, polygons, codes=coding.codes, nodata=coding.nodata, rule=rule, is_grid=is_grid)
+        outside = outside_shares(layers[0], polygons, pd.Index(ids), is_grid=is_grid, min_coverage=min_coverage)
+        one = planned_pass(layers, polygons, outside, codes=coding.codes, nodata=coding.nodata, rule=rule)
     return LandChangePlan(one, coding, compared, known, rule, ids, area, crs)
 
 

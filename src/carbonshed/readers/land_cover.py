@@ -10,11 +10,12 @@ from typing import Any, cast
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import shapely
 import xarray as xr
 from rasterio.windows import Window
 
-from carbonshed.checks import InputError, choose, refuse, warn
+from carbonshed.checks import InputError, choose, examples, refuse, warn
 from carbonshed.readers.land_cover_layers import Bands, Layer, nodata_tag, open_land_cover
 from carbonshed.readers.legend import Legend, read_legend
 from carbonshed.readers.rasters import (
@@ -34,6 +35,9 @@ Progress = Callable[[float, str], None]
 
 COVERED = 1e-6
 """Share of the units that may lie outside the raster unsaid."""
+
+MIN_COVERAGE = 0.98
+"""Least share of the units that must lie on the raster where no other is given."""
 
 
 def land_cover_paths(template: str | Path, years: Iterable[int]) -> dict[int, Path]:
@@ -56,6 +60,7 @@ def tabulate_land_area(
     bands: Bands = None,
     options: Mapping[str, str] | None = None,
     split_shrub: bool = False,
+    min_coverage: float = MIN_COVERAGE,
     progress: Progress | None = None,
     threads: int | None = None,
     run_tasks: RunTasks | None = None,
@@ -79,6 +84,8 @@ def tabulate_land_area(
         None: the first band. ``"by_description"``: the band whose description is the year. Or year -> band number from 1.
     options, split_shrub :
         Policies of the legend, see `read_legend`.
+    min_coverage : float
+        Least share of the area of the polygons that must lie on the raster; the rest counts as nodata. Of a grid any part may lie outside.
     progress : callable, optional
         progress(fraction, message).
     threads : int, optional
@@ -96,15 +103,21 @@ def tabulate_land_area(
     Raises
     ------
     InputError
-        If a file, band, CRS or year is missing; a raster does not hold whole numbers; it does not cover the units; it holds nothing
-        but nodata there; or it holds a code that the legend does not know.
+        If a file, band, CRS or year is missing; a raster does not hold whole numbers; it covers less of the units than `min_coverage`;
+        it holds nothing but nodata there; or it holds a code that the legend does not know.
+
+    Warns
+    -----
+    DataWarning
+        Part of the units lies outside the raster, with those that have most there; units overlap.
 
     Notes
     -----
     Polygons are projected into pixel space with their edges split; the raster is never warped. Pixel areas are geodesic for rasters
     in degrees, constant for equal-area ones, and corrected by the areal scale for others (Snyder 1987).
     """
-    plan = plan_land_area(rasters, units, legend=legend, coverage=coverage, bands=bands, options=options, split_shrub=split_shrub)
+    policy: dict[str, Any] = {"options": options, "split_shrub": split_shrub, "min_coverage": min_coverage}
+    plan = plan_land_area(rasters, units, legend=legend, coverage=coverage, bands=bands, **policy)
     return finished(plan, threads=threads, run_tasks=run_tasks, progress=progress)
 
 
@@ -117,6 +130,7 @@ def plan_land_area(
     bands: Bands = None,
     options: Mapping[str, str] | None = None,
     split_shrub: bool = False,
+    min_coverage: float = MIN_COVERAGE,
 ) -> LandAreaPlan:
     """The work of `tabulate_land_area` as tasks that can be done anywhere, with its parameters, refusals and result.
 
@@ -140,12 +154,11 @@ def plan_land_area(
         groups = _groups(open_land_cover(stack, by_path, years, bands, known))
         placed = [pixel_polygons(group[0].dataset, shapes, frame.crs) for group in groups]
         rule = _rule(coverage, is_grid or "cell_id" in frame.columns, placed)
-        passes = [
-            planned_pass(
-                group, polygons, codes=known.codes, nodata=[nodata_codes(layer, known) for layer in group], rule=rule, is_grid=is_grid
-            )
-            for group, polygons in zip(groups, placed, strict=True)
-        ]
+        passes = []
+        for group, polygons in zip(groups, placed, strict=True):
+            outside = outside_shares(group[0], polygons, frame.index, is_grid=is_grid, min_coverage=min_coverage)
+            nodata = [nodata_codes(layer, known) for layer in group]
+            passes.append(planned_pass(group, polygons, outside, codes=known.codes, nodata=nodata, rule=rule))
     return LandAreaPlan(passes, frame, _areas(frame), years, known, rule)
 
 
@@ -273,24 +286,32 @@ def _rule(coverage: str, is_cells: bool, placed: list[Geometries]) -> Coverage:
     return "exact" if is_cells or any(choose_coverage(polygons) == "exact" for polygons in placed) else "centre"
 
 
-def _outside_share(layer: Layer, polygons: Geometries, is_grid: bool) -> FloatArray:
-    """Share of each unit that lies outside the raster: refused, but for the cells of a whole grid, where it counts as nodata."""
+def outside_shares(layer: Layer, polygons: Geometries, ids: pd.Index, *, is_grid: bool, min_coverage: float) -> FloatArray:
+    """Share of each unit that lies outside the raster, which counts as nodata; units covered less than `min_coverage` are refused.
+
+    Of a whole grid any part may lie outside, but not all.
+    """
     area = shapely.area(polygons)
     share: FloatArray = np.clip(1 - clipped_areas(polygons, layer.dataset.shape) / area, 0, 1)
     total = float((share * area).sum() / area.sum())
     if total <= COVERED:
         return share
     got = f"{100 * total:.3g} % of their area outside it"
-    if is_grid and total < 1 - 1e-9:
+    lowest = 0.0 if is_grid else min_coverage
+    if 1 - total < lowest or total > 1 - 1e-9:
+        raise refuse(
+            "not_covered",
+            expected="a raster that covers the units" + (f", or at least {100 * lowest:.4g} % of them" if lowest else ""),
+            got=got,
+            where=str(layer.path),
+            fix="Give a raster of the whole region, cut the units, or lower min_coverage knowingly; check that both declare their CRS.",
+        )
+    if is_grid:
         warn(f"{layer.path}: the grid has {got}; this counts as nodata.")
-        return share
-    raise refuse(
-        "not_covered",
-        expected="a raster that covers the units",
-        got=got,
-        where=str(layer.path),
-        fix="Give a raster of the whole region, or cut the units; check that both declare their true CRS.",
-    )
+    else:
+        most = ids[np.argsort(-share * area, kind="stable")[: np.count_nonzero(share > COVERED)]]
+        warn(f"{layer.path}: the units have {got}, most in {examples(most)}; this counts as nodata.")
+    return share
 
 
 def nodata_codes(layer: Layer, legend: Legend) -> list[int]:
@@ -299,14 +320,19 @@ def nodata_codes(layer: Layer, legend: Legend) -> list[int]:
 
 
 def planned_pass(
-    group: list[Layer], polygons: Geometries, *, codes: Sequence[int], nodata: Sequence[Sequence[int]], rule: Coverage, is_grid: bool
+    group: list[Layer],
+    polygons: Geometries,
+    outside: FloatArray,
+    *,
+    codes: Sequence[int],
+    nodata: Sequence[Sequence[int]],
+    rule: Coverage,
 ) -> Pass:
-    """The window of the rasters of one geobox that holds the units, and the units in its pixels."""
-    outside = _outside_share(group[0], polygons, is_grid)
+    """The window of the rasters of one geobox that holds the units, and the units in its pixels; `outside`: see `outside_shares`."""
     first = group[0].dataset
     a, b, c, d, e, f = tuple(first.transform)[:6]
     found = window_of(polygons, first.shape)
-    assert found is not None  # `_outside_share` has refused units that miss the raster
+    assert found is not None  # `outside_shares` has refused units that miss the raster
     top, bottom, left, right = found
     shape = bottom - top, right - left
     moved: Geometries = shapely.transform(polygons, lambda points: points - np.array([left, top]))

@@ -75,6 +75,7 @@ def _add_land_change(context: Context, output: StepOutput) -> None:
         legend=product,
         coverage=spec.land_cover.coverage,
         bands=spec.land_cover.band,
+        min_coverage=spec.land_cover.min_coverage,
         progress=lambda fraction, message: context.progress(0.5 + 0.4 * fraction, message),
         run_tasks=context.run_tasks,
     )

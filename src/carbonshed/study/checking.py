@@ -57,9 +57,10 @@ def _land_cover_problems(spec: Spec, files: InputFiles, inputs: Inputs) -> list[
 
 def _of_years(years: dict[int, Path], spec: Spec, files: InputFiles, inputs: Inputs) -> list[Problem]:
     assert spec.land_cover is not None
-    product = str(files.paths["legend"][0]) if "legend" in files.paths else spec.land_cover.product
+    section = spec.land_cover
+    product = str(files.paths["legend"][0]) if "legend" in files.paths else section.product
     try:
-        tabulate_land_area(years, inputs.land_units, legend=product, bands=spec.land_cover.band)
+        tabulate_land_area(years, inputs.land_units, legend=product, bands=section.band, min_coverage=section.min_coverage)
     except InputError as error:
         return list(error.problems)
     return []

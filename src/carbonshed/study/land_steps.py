@@ -46,6 +46,7 @@ def land_area_step(context: Context) -> StepOutput:
         legend=product,
         coverage=section.coverage,
         bands=section.band,
+        min_coverage=section.min_coverage,
         progress=lambda fraction, message: context.progress(0.2 + 0.75 * fraction, message),
         run_tasks=context.run_tasks,
     )
