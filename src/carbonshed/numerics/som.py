@@ -99,44 +99,58 @@ def _search_and_add(samples, minus_twice, norms, sums, counts, nearest):  # type
 
 @njit(cache=True, nogil=True)
 def _smooth(weights, sums, counts, codebook):  # type: ignore[no-untyped-def]
-    """Batch rule: ``m_uk = sum_c h_cu s_ck / sum_c h_cu n_ck``; what no sample reaches stays as it is."""
+    """Batch rule: ``m_uk = sum_c h_cu s_ck / sum_c h_cu n_ck``; what no sample reaches stays as it is.
+
+    `counts` has one column where all features of all samples are known. h is symmetric, so its row c is added to all nodes at once.
+    """
     size, d = sums.shape
-    for u in range(size):
-        weight, total = np.zeros(d), np.zeros(d)
-        for c in range(size):
-            for k in range(d):
-                weight[k] += weights[u, c] * counts[c, k]
-                total[k] += weights[u, c] * sums[c, k]
+    total, weight = np.zeros((d, size)), np.zeros((counts.shape[1], size))
+    for c in range(size):
+        for k in range(counts.shape[1]):
+            if counts[c, k] > 0.0:
+                for u in range(size):
+                    weight[k, u] += weights[c, u] * counts[c, k]
         for k in range(d):
-            if weight[k] > 1e-280:  # below it, the quotient of two denormal numbers would be noise
-                codebook[u, k] = total[k] / weight[k]
+            if sums[c, k] != 0.0:
+                for u in range(size):
+                    total[k, u] += weights[c, u] * sums[c, k]
+    for k in range(d):
+        reached = weight[min(k, counts.shape[1] - 1)]
+        for u in range(size):
+            if reached[u] > 1e-280:  # below it, the quotient of two denormal numbers would be noise
+                codebook[u, k] = total[k, u] / reached[u]
 
 
 @njit(cache=True, nogil=True)
-def _two_nearest(samples, transposed, best, second, distance):  # type: ignore[no-untyped-def]
+def _two_nearest(samples, codebook, best, second, distance):  # type: ignore[no-untyped-def]
     """Nearest and second-nearest node of each sample and the distance to the nearest; ties go to the lower index; NaN is left out."""
     n, d = samples.shape
-    size = transposed.shape[1]
-    squared = np.empty(size)
-    for i in range(n):
-        squared[:] = 0.0
-        known = 0
-        for k in range(d):
-            x = samples[i, k]
-            if np.isnan(x):
-                continue
-            known += 1
-            for j in range(size):
-                squared[j] += (x - transposed[k, j]) * (x - transposed[k, j])
-        one, two = 0, -1
-        for j in range(1, size):
-            if squared[j] < squared[one]:
-                one, two = j, one
-            elif two < 0 or squared[j] < squared[two]:
-                two = j
-        best[i] = one
-        second[i] = two
-        distance[i] = np.sqrt(squared[one] * d / known) if known < d else np.sqrt(squared[one])
+    lanes, squared, known = np.zeros((d, LANES)), np.empty(LANES), np.empty(LANES, np.int64)
+    least, next_least, one, two = np.empty(LANES), np.empty(LANES), np.empty(LANES, np.int64), np.empty(LANES, np.int64)
+    for first in range(0, n, LANES):
+        here = min(LANES, n - first)
+        known[:] = 0
+        for i in range(here):
+            for k in range(d):
+                lanes[k, i] = samples[first + i, k]
+                known[i] += not np.isnan(samples[first + i, k])
+        least[:], next_least[:], one[:], two[:] = np.inf, np.inf, 0, -1
+        for j in range(len(codebook)):
+            squared[:] = 0.0
+            for k in range(d):
+                m, x = codebook[j, k], lanes[k]
+                for i in range(LANES):
+                    apart = (x[i] - m) * (x[i] - m)
+                    squared[i] += apart if apart == apart else 0.0
+            for i in range(LANES):
+                closer, between = squared[i] < least[i], squared[i] < next_least[i]
+                next_least[i] = least[i] if closer else (squared[i] if between else next_least[i])
+                two[i] = (one[i] if j > 0 else -1) if closer else (j if between else two[i])
+                least[i] = squared[i] if closer else least[i]
+                one[i] = j if closer else one[i]
+        for i in range(here):
+            best[first + i], second[first + i] = one[i], two[i]
+            distance[first + i] = np.sqrt(least[i] * d / known[i]) if known[i] < d else np.sqrt(least[i])
 
 
 Runner = Callable[[Callable[[int], Any], Iterable[int]], list[Any]]
@@ -178,7 +192,7 @@ class _Known:
 
 
 def _epoch(samples: _Known, codebook: Floats, pool: ThreadPoolExecutor | None) -> tuple[Floats, Floats, NDArray[np.float32]]:
-    """Sums and counts of each node and feature, and the score of each sample at its node."""
+    """Sums of each node and feature, counts (one column where all is known), and the score of each sample at its node."""
     size, d = codebook.shape
     columns = -2.0 * codebook if samples.all else np.hstack([-2.0 * codebook, codebook**2])
     wide = columns.shape[1]
@@ -196,7 +210,7 @@ def _epoch(samples: _Known, codebook: Floats, pool: ThreadPoolExecutor | None) -
     for block_sums, block_counts in _in_blocks(work, len(samples.columns), 1, pool):
         sums += block_sums
         counts += block_counts
-    known = np.repeat(counts[:, None], d, axis=1) if samples.all else sums[:, d:]
+    known = counts[:, None] if samples.all else sums[:, d:]
     return np.ascontiguousarray(sums[:, :d]), np.ascontiguousarray(known), nearest
 
 
@@ -296,11 +310,14 @@ def _run_epochs(
     rough = np.geomspace(start, end, ROUGH_EPOCHS if epochs is None else epochs)
     radii = rough if epochs is not None else np.concatenate([rough, np.full(FINE_EPOCHS, end)])
     pool = ThreadPoolExecutor(threads) if threads > 1 and len(samples.columns) > BLOCK else None
-    done, before = 0, np.inf
+    done, before, last, weights = 0, np.inf, 0.0, np.empty_like(distances)
     try:
         for done, sigma in enumerate(radii, start=1):
             sums, counts, nearest = _epoch(samples, codebook, pool)
-            _smooth(np.exp(-distances / (2.0 * sigma**2)), sums, counts, codebook)
+            if sigma != last:
+                np.exp(np.divide(distances, -2.0 * sigma**2, out=weights), out=weights)
+                last = sigma
+            _smooth(weights, sums, counts, codebook)
             if epochs is None and done >= len(rough):
                 error = float(np.sqrt(np.maximum(nearest + samples.lengths, 0.0) * samples.scale).mean())
                 if abs(before - error) <= STOP_CHANGE * error:
@@ -340,12 +357,12 @@ def two_nearest_nodes(
             where="codebook",
             fix="Use the features that the map was trained on, in the same order.",
         )
-    n, transposed = len(data), np.ascontiguousarray(nodes.T)
+    n, nodes = len(data), np.ascontiguousarray(nodes)
     best, second, distance = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n)
 
     def work(start: int) -> None:
         part = slice(start, start + BLOCK)
-        _two_nearest(data[part], transposed, best[part], second[part], distance[part])
+        _two_nearest(data[part], nodes, best[part], second[part], distance[part])
 
     _in_blocks(work, n, threads)
     return best, second, distance

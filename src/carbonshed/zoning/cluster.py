@@ -98,13 +98,12 @@ def fit_clusters(
     som: SOM | None,
     n_init: int,
     seed: int,
-    nodes: Integers | None = None,
     mixture_starts: int = MIXTURE_STARTS,
 ) -> Clusterer:
     """Cluster the rows x into k groups (any method but `rules`).
 
-    `som_kmeans`: K-Means on the codebook vectors of `som`, weighted by hit counts, empty nodes left out; a row has the cluster of its
-    best matching node (`nodes`, where they are known already). K-Means is `k_means` with `n_init` starts. Components
+    `som_kmeans`: K-Means on the codebook vectors of `som`, which was trained on these rows, weighted by hit counts, empty nodes left out;
+    a row has the cluster of its best matching node. K-Means is `k_means` with `n_init` starts. Components
     of the Gaussian mixture that are most probable for no row are left out.
 
     Raises
@@ -123,7 +122,7 @@ def fit_clusters(
     if method == "som_kmeans" and som is not None:
         hit = som.hit_counts_ > 0
         if distinct_rows(som.codebook_[hit], k) >= k:
-            return _on_codebook(som.predict(x) if nodes is None else nodes, k, som, n_init, seed)
+            return _on_codebook(k, som, n_init, seed)
         warn(f"the SOM uses fewer than {k} nodes: K-Means runs on the cells.")
     if method == "gmm":
         mixture = GaussianMixture(k, n_init=mixture_starts, max_iter=500, random_state=seed).fit(x)
@@ -138,11 +137,11 @@ def fit_clusters(
     return Clusterer("kmeans", centres, nearest_centre(x, centres))
 
 
-def _on_codebook(nodes: Integers, k: int, som: SOM, n_init: int, seed: int) -> Clusterer:
+def _on_codebook(k: int, som: SOM, n_init: int, seed: int) -> Clusterer:
     hit = som.hit_counts_ > 0
     centres = k_means(som.codebook_[hit], k, starts=n_init, seed=seed, weights=som.hit_counts_[hit]).centres
     node_cluster = nearest_centre(som.codebook_, centres)
-    return Clusterer("som_kmeans", centres, node_cluster[nodes], som=som, node_cluster=node_cluster)
+    return Clusterer("som_kmeans", centres, node_cluster[som.labels_], som=som, node_cluster=node_cluster)
 
 
 def separation(x: Floats, labels: Integers, *, seed: int = 0) -> dict[str, float]:
@@ -177,10 +176,9 @@ def choice_of_k(x: Floats, *, method: str, som: SOM | None, n_init: int, seed: i
     columns = ["silhouette", "davies_bouldin", "calinski_harabasz"]
     if len(counts) == 0:
         return pd.DataFrame(columns=columns, dtype=np.float64).rename_axis("zones")
-    most, nodes = min(distinct_rows(x, max(counts)), len(x) - 1), None
+    most = min(distinct_rows(x, max(counts)), len(x) - 1)
     if som is not None:
-        nodes = som.predict(x)
         most = min(most, distinct_rows(som.codebook_[som.hit_counts_ > 0], max(counts)))
     tried = [k for k in counts if k <= most]
-    fits = [fit_clusters(x, k, method=method, som=som, n_init=n_init, seed=seed, nodes=nodes).labels for k in tried]
+    fits = [fit_clusters(x, k, method=method, som=som, n_init=n_init, seed=seed).labels for k in tried]
     return pd.DataFrame(_separations(x, fits, seed), index=pd.Index(tried, name="zones"), columns=columns)

@@ -13,10 +13,12 @@ from threadpoolctl import threadpool_limits
 
 from carbonshed.checks import refuse
 from carbonshed.numerics.partitions import pairwise_agreement
+from carbonshed.numerics.som_sheet import distinct_rows
+from carbonshed.spatial.in_order import in_order
 from carbonshed.zoning.cluster import choice_of_k, group_means
 from carbonshed.zoning.fitted import explained_share, fitted_cells
 from carbonshed.zoning.model import ZoneModel
-from carbonshed.zoning.refit import bootstrap_counts, make_som, refit, run_seeds
+from carbonshed.zoning.refit import bootstrap_counts, make_som, refit, run_seeds, threads_of
 from carbonshed.zoning.stability import TARGET_ARI
 
 Floats = NDArray[np.float64]
@@ -90,17 +92,18 @@ def gap_statistic(
     x = fitted_cells(model).x
     tried = [1, *range(min(counts, default=2), max(counts, default=2) + 2)]
     tried = sorted({k for k in tried if k >= 1})
-    most = len(np.unique(x, axis=0))
+    most = distinct_rows(x, max(tried))
     if most < max(counts, default=2):
         got, fix = f"{most} different rows", "Ask for fewer zones, or give more cells."
         raise refuse("too_few_rows", expected=f"at least {max(counts)} different cells", got=got, where="counts", fix=fix)
     tried = [k for k in tried if k <= most]
     with threadpool_limits(limits=1):
         own = _log_withins(model, x, tried, seed, n_init)
-        others = []
-        for each in run_seeds(references, seed):
-            others.append(_log_withins(model, reference_rows(x, np.random.default_rng(each)), tried, each, n_init))
-    drawn = np.array(others)
+
+        def one(each: int) -> Floats:
+            return _log_withins(model, reference_rows(x, np.random.default_rng(each)), tried, each, n_init)
+
+        drawn = np.array(list(in_order(one, run_seeds(references, seed), threads=threads_of(model.clusterer.method))))
     gap, error = drawn.mean(axis=0) - own, drawn.std(axis=0) * math.sqrt(1.0 + 1.0 / references)
     held = [i for i in range(len(tried) - 1) if gap[i] >= gap[i + 1] - error[i + 1]]
     chosen = np.arange(len(tried)) == (held[0] if held else -1)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from carbonshed.checks import refuse
+from carbonshed.spatial.in_order import in_order
 from carbonshed.zoning.cluster import MIXTURE_STARTS, Clusterer, fit_clusters
 from carbonshed.zoning.contiguity import CONTIGUOUS, region_labels
 from carbonshed.zoning.fitted import FittedCells
@@ -64,6 +65,14 @@ def run_seeds(runs: int, seed: int) -> list[int]:
     return [int(each) for each in np.random.SeedSequence(seed).generate_state(runs)]
 
 
+def threads_of(method: str) -> int | None:
+    """Threads for runs that have each a seed of their own, as `in_order` takes them: all where the kernels leave the interpreter.
+
+    The Gaussian mixture is scikit-learn's: it would wait for the interpreter, and its sums depend on the threads that it finds.
+    """
+    return 1 if method in ("gmm", "rules") else None
+
+
 def bootstrap_runs(cells: FittedCells, *, runs: int, seed: int, zones: int | None = None) -> tuple[Integers, Integers]:
     """Clusters of all rows in each run, and how often each row was drawn for it: arrays (runs, rows).
 
@@ -71,19 +80,15 @@ def bootstrap_runs(cells: FittedCells, *, runs: int, seed: int, zones: int | Non
     method (scaler and features kept), and gives every row a cluster as the method does for rows outside its fit. Under the rule
     of `rule_zones` it is the region's totals that are drawn; along links, cells that were not drawn weigh next to nothing.
     """
-    one = _bootstrap_run(cells, zones)
-    member = np.unique(unit_ids(cells.frame).astype(str), return_inverse=True)[1].ravel()
-    kind = np.unique(cells.x, axis=0, return_inverse=True)[1].ravel()
     k = int(cells.model.provenance["zones"]) if zones is None else zones
-    n_units, labels, drawn = int(member.max()) + 1, [], []
-    for each in run_seeds(runs, seed):
-        generator = np.random.default_rng(each)
-        counts = _draw(generator, n_units, member)
-        while cells.model.clusterer.method in FITTED and len(np.unique(kind[counts > 0])) < k:
-            counts = _draw(generator, n_units, member)
-        labels.append(one(np.repeat(np.arange(len(counts)), counts), counts, each))
-        drawn.append(counts)
-    return np.array(labels), np.array(drawn)
+    clustered, draw = _bootstrap_run(cells, zones), _drawing(cells, k if cells.model.clusterer.method in FITTED else 1)
+
+    def one(each: int) -> tuple[Integers, Integers]:
+        drawn = draw(each)
+        return clustered(drawn, each), drawn
+
+    found = list(in_order(one, run_seeds(runs, seed), threads=threads_of(cells.model.clusterer.method)))
+    return np.array([labels for labels, _ in found]), np.array([drawn for _, drawn in found])
 
 
 def bootstrap_counts(cells: FittedCells, counts: Sequence[int], *, runs: int, seed: int, n_init: int | None = None) -> dict[int, Integers]:
@@ -91,39 +96,58 @@ def bootstrap_counts(cells: FittedCells, counts: Sequence[int], *, runs: int, se
 
     The draws are the same for every k, and a map is trained once a run: it does not depend on k.
     """
+    draw = _drawing(cells, max(counts, default=1))
+
+    def one(each: int) -> list[Integers]:
+        x = _repeated(cells.x, draw(each))
+        som = make_som(cells.model, x, seed=each)
+        options: dict[str, Any] = {"seed": each, "som": som, "n_init": n_init, "mixture_starts": DRAWN_STARTS}
+        return refits(cells.model, x, counts, cells.x, **options)
+
+    found = list(in_order(one, run_seeds(runs, seed), threads=threads_of(cells.model.clusterer.method)))
+    return {k: np.array([run[place] for run in found]) for place, k in enumerate(counts)}
+
+
+def refits(model: ZoneModel, x: Floats, counts: Sequence[int], others: Floats, *, som: SOM | None, **options: Any) -> list[Integers]:
+    """Clusters of other rows by `refit` on the rows x, for several numbers of clusters; a map is asked once for their nodes."""
+    fits = [refit(model, x, som=som, zones=k, **options) for k in counts]
+    nodes = None if som is None else som.predict(others)
+    return [fit.assign(others) if nodes is None or fit.node_cluster is None else fit.node_cluster[nodes] for fit in fits]
+
+
+def _drawing(cells: FittedCells, least: int) -> Callable[[int], Integers]:
+    """From a seed, how often each row is drawn: drawn anew until there are `least` different rows among them."""
     member = np.unique(unit_ids(cells.frame).astype(str), return_inverse=True)[1].ravel()
     kind = np.unique(cells.x, axis=0, return_inverse=True)[1].ravel()
-    n_units, most = int(member.max()) + 1, max(counts, default=1)
-    found: dict[int, list[Integers]] = {k: [] for k in counts}
-    for each in run_seeds(runs, seed):
-        generator = np.random.default_rng(each)
-        drawn = _draw(generator, n_units, member)
-        while len(np.unique(kind[drawn > 0])) < most:
-            drawn = _draw(generator, n_units, member)
-        x = cells.x[np.repeat(np.arange(len(drawn)), drawn)]
-        som = make_som(cells.model, x, seed=each)
-        for k in counts:
-            again = refit(cells.model, x, seed=each, som=som, n_init=n_init, zones=k, mixture_starts=DRAWN_STARTS)
-            found[k].append(again.assign(cells.x))
-    return {k: np.array(labels) for k, labels in found.items()}
+    n_units = int(member.max()) + 1
+
+    def draw(seed: int) -> Integers:
+        generator = np.random.default_rng(seed)
+        while True:
+            counts = np.bincount(generator.integers(n_units, size=n_units), minlength=n_units)[member]
+            if len(np.unique(kind[counts > 0])) >= least:
+                return counts
+
+    return draw
 
 
-def _draw(generator: np.random.Generator, n_units: int, member: Integers) -> Integers:
-    """How often each row is drawn."""
-    return np.bincount(generator.integers(n_units, size=n_units), minlength=n_units)[member]
+def _repeated(x: Floats, counts: Integers) -> Floats:
+    """Each row as often as it was drawn."""
+    return x[np.repeat(np.arange(len(counts)), counts)]
 
 
-def _bootstrap_run(cells: FittedCells, zones: int | None) -> Callable[[Integers, Integers, int], Integers]:
+def _bootstrap_run(cells: FittedCells, zones: int | None) -> Callable[[Integers, int], Integers]:
+    """Clusters of all rows from how often each was drawn, and a seed."""
     model = cells.model
     if model.clusterer.method == "rules":
-        return lambda chosen, counts, seed: rule_by_totals(cells.frame, counts)
+        return lambda counts, seed: rule_by_totals(cells.frame, counts)
     if model.clusterer.method == CONTIGUOUS:
         links = _links_of(cells)
         years, settings = years_of(cells.frame), model.provenance["contiguity"]
-        return lambda chosen, counts, seed: region_labels(cells.x, years, links, settings, weights=np.maximum(counts, NOT_DRAWN)).labels
+        return lambda counts, seed: region_labels(cells.x, years, links, settings, weights=np.maximum(counts, NOT_DRAWN)).labels
 
-    def fitted(chosen: Integers, counts: Integers, seed: int) -> Integers:
-        drawn = cells.x[chosen]
+    def fitted(counts: Integers, seed: int) -> Integers:
+        drawn = _repeated(cells.x, counts)
         som = make_som(model, drawn, seed=seed)
         return refit(model, drawn, seed=seed, som=som, zones=zones, mixture_starts=DRAWN_STARTS).assign(cells.x)
 

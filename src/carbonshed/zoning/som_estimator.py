@@ -58,6 +58,8 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     ----------
     codebook_ : array (nodes, features)
     shape_ : (rows, columns)
+    labels_ : array (rows,)
+        Best matching node of each row of the training data.
     hit_counts_ : array (nodes,)
         Rows of the training data at each node.
     n_iter_ : int
@@ -128,8 +130,8 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.shape_ = (int(shape[0]), int(shape[1]))
         self.n_iter_ = trained.epochs
         self.start_radius_ = trained.start_radius
-        nodes = two_nearest_nodes(data, self.codebook_, missing=self.missing, threads=threads)[0]
-        self.hit_counts_ = hit_counts(nodes, len(self.codebook_))
+        self.labels_ = two_nearest_nodes(data, self.codebook_, missing=self.missing, threads=threads)[0]
+        self.hit_counts_ = hit_counts(self.labels_, len(self.codebook_))
         return self
 
     def _nearest(self, X: ArrayLike) -> tuple[Floats, NDArray[np.int64], NDArray[np.int64], Floats]:

@@ -16,10 +16,11 @@ from threadpoolctl import threadpool_limits
 
 from carbonshed.checks import choose, refuse
 from carbonshed.numerics.partitions import adjusted_rand_index, contingency, normalised_mutual_information, pairwise_agreement
+from carbonshed.spatial.in_order import in_order
 from carbonshed.zoning.fitted import FittedCells, explained_share, fitted_cells, named_zones
 from carbonshed.zoning.model import ZoneModel
 from carbonshed.zoning.name import ZONES
-from carbonshed.zoning.refit import bootstrap_runs, make_som, refit, run_seeds
+from carbonshed.zoning.refit import bootstrap_runs, make_som, refit, run_seeds, threads_of
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -126,11 +127,12 @@ def zone_stability(
 def _seeded_runs(cells: FittedCells, kind: str, runs: int, seed: int) -> Integers:
     model, n_init = cells.model, 1 if kind == "one_start" else None
     same = None if kind == "sample" else make_som(model, cells.x, seed=int(model.provenance["seed"]))
-    labels = []
-    for each in run_seeds(runs, seed):
+
+    def one(each: int) -> Integers:
         som = make_som(model, cells.x, initialisation="sample", seed=each) if kind == "sample" else same
-        labels.append(refit(model, cells.x, seed=each, som=som, n_init=n_init).labels)
-    return np.array(labels)
+        return refit(model, cells.x, seed=each, som=som, n_init=n_init).labels
+
+    return np.array(list(in_order(one, run_seeds(runs, seed), threads=threads_of(model.clusterer.method))))
 
 
 def _agreement(named: Texts, own: Texts) -> dict[str, object]:
