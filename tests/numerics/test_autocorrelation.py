@@ -234,7 +234,8 @@ def test_more_permutations_than_buckets_and_long_tails_follow_the_definition(tai
     values, weights = np.exp(tail * rng.standard_normal(300)).round(3), random_links(rng, 300, 0.01)
     table = perm.draw_table(300, int(np.diff(weights.indptr).max()), permutations=4999, seed=1)
     steps, links = perm._to_steps(values, table.shape[1]), (weights.indptr, weights.indices)
-    by_sweep = perm.sweep(steps, *links, table, np.argsort(table.ravel()), 0, 0, 300)
+    by_sweep = np.empty((2, 300), np.int64)
+    perm.sweep(steps, *links, table, np.argsort(table.ravel()), 0, 0, *by_sweep)
     np.testing.assert_array_equal(by_sweep, perm.plain(steps, *links, table, 0, 300))
 
 

@@ -13,6 +13,8 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from carbonshed.numerics.links import RowSums, lag_and_margins
+
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
@@ -64,43 +66,6 @@ def dot(a: Floats, b: Floats) -> float:
     return float(sum(float(a[i : i + BLAS_ALONE] @ b[i : i + BLAS_ALONE]) for i in range(0, a.size, BLAS_ALONE)))
 
 
-class RowSums(NamedTuple):
-    """Of each row of weights the sum over its links of w z, of w and of w squared."""
-
-    lag: Floats
-    margin: Floats
-    squares: Floats
-
-
-def lag_and_margins(values: Floats, weights: csr_array) -> RowSums:
-    """``sum_j w_ij z_j``, ``sum_j w_ij`` and ``sum_j w_ij^2`` of each row, in one pass over the links.
-
-    Examples
-    --------
-    >>> pair = csr_array(np.array([[0.0, 2.0], [1.0, 0.0]]))
-    >>> [each.tolist() for each in lag_and_margins(np.array([3.0, 5.0]), pair)]
-    [[10.0, 3.0], [2.0, 1.0], [4.0, 1.0]]
-    """
-    if (weights.data == 1).all():
-        counts = np.diff(weights.indptr).astype(np.float64)
-        return RowSums(weights @ values, counts, counts.copy())
-    return RowSums(*_lag_and_margins(values, weights.data, weights.indices, weights.indptr))
-
-
-@njit(cache=True, nogil=True)
-def _lag_and_margins(values: Floats, data: Floats, indices: Integers, indptr: Integers) -> tuple[Floats, Floats, Floats]:
-    n = indptr.size - 1
-    lag, margin, squares = np.empty(n), np.empty(n), np.empty(n)
-    for i in range(n):
-        weighted, total, squared = 0.0, 0.0, 0.0
-        for q in range(indptr[i], indptr[i + 1]):
-            weighted += data[q] * values[indices[q]]
-            total += data[q]
-            squared += data[q] * data[q]
-        lag[i], margin[i], squares[i] = weighted, total, squared
-    return lag, margin, squares
-
-
 def quadrants(centred: Floats, sums: RowSums) -> NDArray[np.int8]:
     """Quadrant of each site by the signs of its deviation and of its lag: 1 high-high, 2 low-low, 3 high-low, 4 low-high, else 0.
 
@@ -113,29 +78,16 @@ def quadrants(centred: Floats, sums: RowSums) -> NDArray[np.int8]:
     >>> quadrants(centred, lag_and_margins(centred, pair)).tolist()
     [3, 4, 3]
     """
-    return np.asarray(_quadrants(centred, sums.lag, sums.margin, NEGLIGIBLE * np.abs(centred).max(initial=0.0)))
+    return np.asarray(_quadrants(centred, sums.lag, sums.margin))
 
 
 @njit(cache=True, nogil=True)
-def _quadrants(centred: Floats, lag: Floats, margin: Floats, negligible: float) -> NDArray[np.int8]:
-    found = np.zeros(centred.size, np.int8)
+def _quadrants(centred: Floats, lag: Floats, margin: Floats) -> NDArray[np.int8]:
+    found, negligible = np.zeros(centred.size, np.int8), NEGLIGIBLE * _largest(centred)
     for i in range(centred.size):  # without a branch that could be guessed wrongly
         high, alike = centred[i] > 0, (centred[i] > 0) == (lag[i] > 0)
         found[i] = (4 - high - 2 * alike) * ((centred[i] != 0) & (abs(lag[i]) > negligible * margin[i]))
     return found
-
-
-def largest_weights(weights: csr_array) -> Floats:
-    """Largest weight of each row, 0 without links.
-
-    Examples
-    --------
-    >>> largest_weights(csr_array(np.array([[0.0, 1.0, 3.0], [0.0, 0.0, 0.0], [2.0, 0.0, 0.0]]))).tolist()
-    [3.0, 0.0, 2.0]
-    """
-    if (weights.data == 1).all():
-        return (np.diff(weights.indptr) > 0).astype(np.float64)
-    return np.asarray(weights.max(axis=1).toarray(), dtype=np.float64).ravel()
 
 
 def deviations(values: Floats) -> Floats:
@@ -146,11 +98,28 @@ def deviations(values: Floats) -> Floats:
     >>> deviations(np.array([0.1, 0.2, 0.3])).round(3).tolist()
     [-0.1, 0.0, 0.1]
     """
-    if values.size == 0 or np.ptp(values) <= NEGLIGIBLE * np.abs(values).max():
+    if values.size == 0 or np.ptp(values) <= NEGLIGIBLE * _largest(values):
         return np.zeros(values.size)
-    centred = values - values.mean()
-    centred[np.abs(centred) <= NEGLIGIBLE * np.abs(centred).max()] = 0.0
+    return np.asarray(_deviations(values, float(values.mean())))
+
+
+@njit(cache=True, nogil=True)
+def _deviations(values: Floats, mean: float) -> Floats:
+    centred = values - mean
+    negligible = NEGLIGIBLE * _largest(centred)
+    for i in range(centred.size):
+        if abs(centred[i]) <= negligible:
+            centred[i] = 0.0
     return centred
+
+
+@njit(cache=True, nogil=True)
+def _largest(values: Floats) -> float:
+    """Largest absolute value, 0 of none."""
+    largest = 0.0
+    for i in range(values.size):
+        largest = max(largest, abs(values[i]))
+    return largest
 
 
 def settled(density: Floats) -> Floats:
@@ -351,24 +320,39 @@ def getis_ord_z(values: Floats, weights: csr_array, self_weights: Floats | None 
     >>> getis_ord_z(np.array([1.0, 2, 3, 4]), line, np.ones(4)).round(4).tolist()
     [-1.5492, -1.3416, 1.3416, 1.5492]
     """
-    centred = deviations(values)
-    lag, margin, squares = lag_and_margins(centred, weights)
-    spread_of_all = dot(centred, centred)
-    if self_weights is None:
-        n = values.size - 1
-        mean: Floats = -centred / n
-        variance: Floats | float = (spread_of_all - centred**2) / n - mean**2
-        lag -= margin * mean
-    else:
-        n = values.size
-        lag += self_weights * centred
-        margin += self_weights
-        squares += self_weights**2
-        variance = spread_of_all / n
-    spread = (n * squares - margin**2) / (n - 1)
-    usable = (np.diff(weights.indptr) > 0) & (spread > NEGLIGIBLE * squares) & (variance > NEGLIGIBLE * spread_of_all / n)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(usable, lag / np.sqrt(variance * spread), np.nan)
+    return getis_ord_of(deviations(values), weights, self_weights)
+
+
+def getis_ord_of(centred: Floats, weights: csr_array, self_weights: Floats | None = None) -> Floats:
+    """Gi* or Gi from deviations; see `getis_ord_z`."""
+    sums = lag_and_margins(centred, weights)
+    return np.asarray(
+        _getis_ord(centred, dot(centred, centred), *sums, weights.indptr, np.zeros(0) if self_weights is None else self_weights)
+    )
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _getis_ord(
+    centred: Floats, squares_of_all: float, lag: Floats, margin: Floats, squares: Floats, indptr: Integers, self_weights: Floats
+) -> Floats:
+    """The z of each site from its sums; no self-weights: Gi."""
+    z, star = np.full(centred.size, np.nan), self_weights.size > 0
+    n = centred.size if star else centred.size - 1
+    of_all = squares_of_all / n
+    for i in range(centred.size):
+        above, weight, squared, variance = lag[i], margin[i], squares[i], of_all
+        if star:
+            above += self_weights[i] * centred[i]
+            weight += self_weights[i]
+            squared += self_weights[i] ** 2
+        else:
+            mean = -centred[i] / n
+            variance = (squares_of_all - centred[i] ** 2) / n - mean**2
+            above -= weight * mean
+        spread = (n * squared - weight**2) / (n - 1)
+        if indptr[i + 1] > indptr[i] and spread > NEGLIGIBLE * squared and variance > NEGLIGIBLE * of_all:
+            z[i] = above / np.sqrt(variance * spread)
+    return z
 
 
 def _pair_products(values: Floats) -> float:

@@ -6,9 +6,11 @@ site is never its own neighbour; a site with k neighbours uses the first k colum
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 from numba import njit
@@ -16,11 +18,12 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from carbonshed.checks import choose, refuse
+from carbonshed.numerics.links import has_equal_weights
 from carbonshed.numerics.permutation_sweep import define, plain, sweep, sweep_unequal
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-Sweep = Callable[[int, int], tuple[Integers, Integers]]
+Sweep = Callable[[int, Integers, Integers], None]
 
 P_CONVENTIONS = ("two_sided", "folded_one_sided")
 """How a p-value is made of the counts of both tails; see `pseudo_p`."""
@@ -150,9 +153,9 @@ def conditional_counts(values: Floats, weights: csr_array, table: Integers) -> t
         return plain(steps, *links, table, 0, values.size)
     entries = np.argsort(table.ravel())  # as the sweep meets their ids
     if has_equal:
-        return _in_parts(lambda first, last: sweep(steps, *links, table, entries, FEW_SITES, first, last), values.size)
+        return _in_parts(lambda *part: sweep(steps, *links, table, entries, FEW_SITES, *part), values.size)
     centred = values - values.mean()
-    return _in_parts(lambda first, last: sweep_unequal(centred, *links, weights.data, table, entries, first, last), values.size)
+    return _in_parts(lambda *part: sweep_unequal(centred, *links, weights.data, table, entries, *part), values.size)
 
 
 def independent_counts(
@@ -172,21 +175,6 @@ def independent_counts(
     return greater, less
 
 
-def has_equal_weights(weights: csr_array) -> bool:
-    """Whether all weights within each row are equal (binary, or row-standardised from binary)."""
-    return bool((weights.data == 1).all() or _equal_in_rows(weights.data, weights.indptr))
-
-
-@njit(cache=True, nogil=True)
-def _equal_in_rows(data: Floats, indptr: Integers) -> bool:
-    """Whether each row holds one value."""
-    for i in range(indptr.size - 1):
-        for q in range(indptr[i] + 1, indptr[i + 1]):
-            if data[q] != data[indptr[i]]:
-                return False
-    return True
-
-
 def _check_table(table: Integers, n: int, longest: int) -> None:
     inside = table.ndim == 2 and table.shape[1] >= longest and (table.size == 0 or (table.min() >= 0 and table.max() <= n - 2))
     if not inside:
@@ -201,20 +189,32 @@ def _check_table(table: Integers, n: int, longest: int) -> None:
 
 def _to_steps(values: Floats, longest: int) -> Integers:
     """Values as integers, in steps fine enough for doubles and coarse enough that `longest` of them add up within 64 bits."""
-    shifted = values - values.min()
-    bits = min(50, 61 - longest.bit_length())
-    _, exponent = np.frexp(shifted.max())
-    return np.rint(np.ldexp(shifted, bits - exponent)).astype(np.int64)
+    low, bits = values.min(), min(50, 61 - longest.bit_length())
+    _, exponent = np.frexp(values.max() - low)
+    half = (bits - int(exponent)) // 2  # of the power of two, which need not be a double itself
+    return np.asarray(_round_in_steps(values, low, math.ldexp(1.0, half), math.ldexp(1.0, bits - int(exponent) - half)))
+
+
+@njit(cache=True, nogil=True)
+def _round_in_steps(values: Floats, low: float, one: float, other: float) -> Integers:
+    """``(value - low) one other`` to the nearest integer."""
+    steps = np.empty(values.size, np.int64)
+    for i in range(values.size):
+        steps[i] = np.int64(np.rint((values[i] - low) * one * other))
+    return steps
 
 
 def _in_parts(count: Sweep, n: int) -> tuple[Integers, Integers]:
-    """Counts `count(first, last)` over all sites; parts are fixed and each stands for itself, so threads change no byte."""
+    """Counts ``count(first, greater, less)`` of all sites; parts are fixed and each stands for itself, so threads change no byte."""
+    greater, less = np.empty(n, np.int64), np.empty(n, np.int64)
     cuts = [*range(0, max(n - PART // 2, 1), PART), n]
-    if len(cuts) == 2:
-        return count(0, n)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        parts = list(pool.map(count, cuts[:-1], cuts[1:]))
-    return np.concatenate([greater for greater, _ in parts]), np.concatenate([less for _, less in parts])
+    parts = [(first, greater[first:last], less[first:last]) for first, last in pairwise(cuts)]
+    if len(parts) == 1:
+        count(*parts[0])
+    else:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(lambda part: count(*part), parts))
+    return greater, less
 
 
 def pseudo_p(greater: Integers, less: Integers, permutations: int, *, p_convention: str = "two_sided") -> Floats:
@@ -293,21 +293,24 @@ def benjamini_hochberg(p: Floats) -> Floats:
 
 
 @njit(cache=True, nogil=True)
-def _levels(p: Floats, most: int) -> tuple[Integers, Floats, Integers]:
+def _levels(p: Floats, most: int) -> tuple[NDArray[np.int32], Floats, Integers]:
     """Place of each value among the different ones (-1: NaN), these in the order of their first, and how often each stands.
 
     Looked up by their bits in a table; more than `most` different ones are not looked for.
     """
-    slots = 4 * most
-    table, code = np.full(slots, -1, np.int64), np.full(p.size, -1, np.int64)
+    slots, shift = 4, 62  # the highest bits of the product tell the slot
+    while slots < 4 * most:
+        slots, shift = 2 * slots, shift - 1
+    table, code = np.full(slots, -1, np.int32), np.empty(p.size, np.int32)
     levels, counts, found = np.empty(most + 1), np.zeros(most + 1, np.int64), 0
     bits = p.view(np.uint64)
     for i in range(p.size):
         if np.isnan(p[i]):
+            code[i] = -1
             continue
-        slot = np.int64((bits[i] * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(40)) % slots
+        slot = np.int64((bits[i] * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(shift))
         while table[slot] >= 0 and levels[table[slot]] != p[i]:
-            slot = (slot + 1) % slots
+            slot = (slot + 1) & (slots - 1)
         if table[slot] < 0:
             if found == most + 1:
                 break

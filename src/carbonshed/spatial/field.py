@@ -17,6 +17,7 @@ from scipy.sparse import csr_array
 
 from carbonshed.checks import choose, examples, refuse, warn
 from carbonshed.numerics.autocorrelation import deviations
+from carbonshed.numerics.links import is_binary
 from carbonshed.spatial.neighbours import as_sparse, row_standardise
 
 Floats = NDArray[np.float64]
@@ -40,11 +41,16 @@ class Field:
 
     def spread(self, values: NDArray[Any], missing: float) -> NDArray[Any]:
         """A value of each known unit in the order of the caller's rows, `missing` where there is none."""
-        if self.place.size == len(self.index) and bool((self.place[1:] > self.place[:-1]).all()):
+        if self.has_all_in_order:
             return values
         whole = np.full(len(self.index), missing, dtype=values.dtype)
         whole[self.place] = values
         return whole
+
+    @cached_property
+    def has_all_in_order(self) -> bool:
+        """Whether these are all of the caller's rows in the caller's order."""
+        return self.place.size == len(self.index) and bool((self.place[1:] > self.place[:-1]).all())
 
     @cached_property
     def centred(self) -> Floats:
@@ -56,7 +62,7 @@ class Field:
         """Whether a statistic exists: enough units, at least one link, and values that differ."""
         return self.values.size >= SMALLEST_N and self.links.nnz > 0 and bool(self.centred.any())
 
-    @property
+    @cached_property
     def islands(self) -> NDArray[np.bool_]:
         """Units without neighbours."""
         return np.diff(self.links.indptr) == 0
@@ -94,7 +100,7 @@ def prepare(values: Values, neighbours: object, *, standardisation: str = "as_gi
     place = np.flatnonzero(known)
     if not series.index.is_monotonic_increasing:
         place = place[np.argsort(np.asarray(series.index.astype(str))[place], kind="stable")]
-    if place.size < given.size or (np.diff(place) < 0).any():
+    if place.size < given.size or bool((place[1:] < place[:-1]).any()):
         links, given = csr_array(links[place][:, place]), given[place]
         links.sort_indices()
     if standardisation == "binary":
@@ -111,7 +117,7 @@ def prepare(values: Values, neighbours: object, *, standardisation: str = "as_gi
 
 
 def _kind_of(links: csr_array) -> str:
-    if (links.data == 1).all():
+    if is_binary(links):
         return "binary"
     sums = (links @ np.ones(links.shape[1]))[np.diff(links.indptr) > 0]
     return "row" if bool((np.abs(sums - 1.0) <= 1e-9).all()) else "general"

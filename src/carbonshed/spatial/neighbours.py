@@ -20,6 +20,7 @@ from scipy.sparse import csr_array, issparse
 from scipy.spatial import KDTree
 
 from carbonshed.checks import choose, examples, refuse, warn
+from carbonshed.numerics.links import is_binary, is_in_order
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -61,13 +62,8 @@ def lattice_neighbours(rows: ArrayLike, cols: ArrayLike, *, kind: str = "queen")
     choose(kind, KINDS, where="kind")
     row, col = _whole(rows, "rows"), _whole(cols, "cols")
     if row.size != col.size:
-        raise refuse(
-            "different_lengths",
-            expected="a column for each row",
-            got=f"{row.size} rows, {col.size} columns",
-            where="cells",
-            fix="Align them.",
-        )
+        got = f"{row.size} rows, {col.size} columns"
+        raise refuse("different_lengths", expected="a column for each row", got=got, where="cells", fix="Align them.")
     if row.size == 0:
         return csr_array((0, 0), dtype=np.float64)
     width = int(np.ptp(col)) + 3  # with a margin, so that a step never leads into the next row
@@ -304,7 +300,7 @@ def as_sparse(neighbours: object, index: pd.Index) -> csr_array:
     if links.shape != (len(index), len(index)):
         fix = "Give neighbours and values for the same units in the same order."
         raise refuse("other_units", expected=f"{len(index)} x {len(index)} links", got=f"{links.shape}", where="neighbours", fix=fix)
-    if not (links.data.min(initial=0.0) >= 0 and links.data.max(initial=0.0) < np.inf):
+    if not is_binary(links) and not (links.data.min(initial=0.0) >= 0 and links.data.max(initial=0.0) < np.inf):
         raise refuse("wrong_weight", expected="finite weights >= 0", got="others", where="neighbours", fix="Correct the weights.")
     return _without_self(links)
 
@@ -355,7 +351,10 @@ def _reorder(links: csr_array, order: Integers) -> csr_array:
 
 def _without_self(links: csr_array) -> csr_array:
     """Without the diagonal and stored zeros, columns sorted; the matrix itself where nothing is to be done."""
-    if links.diagonal().any() or not links.data.all():
+    has_zeros = not is_binary(links) and not links.data.all()
+    if not has_zeros and is_in_order(links):
+        return links
+    if has_zeros or links.diagonal().any():
         rows = np.repeat(np.arange(links.shape[0]), np.diff(links.indptr))
         keep = (links.indices != rows) & (links.data != 0)
         indptr = np.concatenate(([0], np.cumsum(np.bincount(rows[keep], minlength=links.shape[0]))))

@@ -19,6 +19,7 @@ from scipy.special import ndtr
 from carbonshed.checks import choose, examples, refuse, warn
 from carbonshed.numerics import autocorrelation as kernels
 from carbonshed.numerics import permutation
+from carbonshed.numerics.links import lag_and_margins, largest_weights
 from carbonshed.spatial.field import Field, Values, prepare
 
 Floats = NDArray[np.float64]
@@ -244,7 +245,7 @@ def local_moran(
     """
     choose(p_convention, permutation.P_CONVENTIONS, where="p_convention")
     field = prepare(values, neighbours, standardisation=standardisation, where="local_moran")
-    centred, sums = field.centred, kernels.lag_and_margins(field.centred, field.links)
+    centred, sums = field.centred, lag_and_margins(field.centred, field.links)
     greater, less, rounds = _tail_counts(field, permutations, seed, draws, table)
     if p_convention == "folded_one_sided":  # the tails of I_i, which is the sum times a constant of this sign; two-sided takes both alike
         greater, less = np.where(centred < 0, less, greater), np.where(centred < 0, greater, less)
@@ -310,8 +311,8 @@ def getis_ord(
     choose(p_convention, permutation.P_CONVENTIONS, where="p_convention")
     choose(inference, ("permutation", "normal"), where="inference")
     field = prepare(values, neighbours, where="getis_ord")
-    own = kernels.largest_weights(field.links) if star else None
-    z = kernels.getis_ord_z(field.values, field.links, own) if field.is_defined else np.full(field.values.size, np.nan)
+    own = largest_weights(field.links) if star else None
+    z = kernels.getis_ord_of(field.centred, field.links, own) if field.is_defined else np.full(field.values.size, np.nan)
     if inference == "normal":
         tail = ndtr(-np.abs(z))
         p, upwards, downwards, rounds = tail if p_convention == "folded_one_sided" else 2 * tail, z > 0, z < 0, 0
@@ -381,7 +382,7 @@ def _frame(field: Field, columns: dict[str, Floats | pd.Series], p_convention: s
     for name, result in columns.items():
         whole[name] = field.spread(result, np.nan) if isinstance(result, np.ndarray) else result
     convention = pd.Series([p_convention]).array.take(np.zeros(len(field.index), dtype=np.int8))
-    frame = pd.DataFrame(whole | {"p_convention": convention}, index=field.index)
+    frame = pd.DataFrame(whole | {"p_convention": convention}, index=field.index, copy=False)  # nobody else holds these columns
     frame.attrs.update(attrs, weights=field.weights)
     alone = field.index[field.place[field.islands]]
     if len(alone):
