@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 from carbonshed.checks import InputError
-from carbonshed.numerics.transport import entropic_transport, round_to_margins, round_to_total, transport
+from carbonshed.numerics.entropic_transport import entropic_transport, round_to_margins
+from carbonshed.numerics.transport import transport
+from carbonshed.numerics.whole_amounts import round_to_total
 
 
 def highs(supply: np.ndarray, need: np.ndarray, cost: np.ndarray) -> float:

@@ -67,11 +67,22 @@ def distances_km(payers: tuple[Floats, Floats], recipients: tuple[Floats, Floats
     (a, b), (c, d) = payers, recipients
     shape = (a.size, c.size)
     grid = [np.broadcast_to(values, shape).ravel() for values in (a[:, None], b[:, None], c[None, :], d[None, :])]
-    known = np.isfinite(np.sum(grid, axis=0))
+    return pair_distances_km((grid[0], grid[1]), (grid[2], grid[3])).reshape(shape)
+
+
+def pair_distances_km(one: tuple[Floats, Floats], other: tuple[Floats, Floats]) -> Floats:
+    """Geodesic distance on WGS84 between each place and that of the same row [km], NaN where one of them is not known; shape (n,).
+
+    >>> at = np.array([0.0, 0.0])
+    >>> pair_distances_km((at, at), (at, at + [1.0, np.nan])).round(3).tolist()
+    [110.574, nan]
+    """
+    known = np.isfinite(one[0] + one[1] + other[0] + other[1])
     result = np.full(known.size, np.nan)
     if known.any():
-        result[known] = Geod(ellps="WGS84").inv(*(values[known] for values in grid))[2] / 1000.0
-    return result.reshape(shape)
+        ends = [values[known] for values in (*one, *other)]
+        result[known] = Geod(ellps="WGS84").inv(ends[0], ends[1], ends[2], ends[3])[2] / 1000.0
+    return result
 
 
 def flow_cost(
@@ -115,7 +126,20 @@ def flow_cost(
     if isinstance(cost, pd.DataFrame):
         return np.where(placeless, 0.0, _from_matrix(payers.index, recipients.index, cost, placeless))
     choose(cost, COSTS, where="flow_cost")
-    if (np.isnan(distance) & ~placeless).any():
+    check_place(np.isfinite(distance) | placeless, cost)
+    if cost == "same_basin":
+        check_basins(payers, recipients, basin_discount)
+        same = payers["basin"].to_numpy(dtype=object)[:, None] == recipients["basin"].to_numpy(dtype=object)[None, :]
+        same &= payers["basin"].notna().to_numpy()[:, None]  # two unknown basins are not the same
+        return np.where(placeless, 0.0, distance * np.where(same, 1.0 - basin_discount, 1.0))
+    if cost == "field_strength":
+        return np.where(placeless, 0.0, -_field_strength(payers, recipients, np.where(placeless, 1.0, distance)))
+    return np.where(placeless, 0.0, distance)
+
+
+def check_place(has_place: NDArray[np.bool_], cost: str) -> None:
+    """Refuse a cost that needs places where one is missing."""
+    if not has_place.all():
         raise refuse(
             "no_place",
             expected="a geometry, or columns lon and lat",
@@ -123,16 +147,14 @@ def flow_cost(
             where=f"flow_cost = {cost!r}",
             fix="Pass a GeoDataFrame of the counties, or a matrix of costs.",
         )
-    if cost == "same_basin":
-        if not 0.0 <= basin_discount <= 1.0:
-            raise refuse("discount", expected="a share in [0, 1]", got=repr(basin_discount), where="basin_discount", fix="0.5 halves it.")
-        for frame in (payers, recipients):
-            check_columns(frame.columns, ["basin"], where="flow_cost = 'same_basin'")
-        same = payers["basin"].to_numpy(dtype=object)[:, None] == recipients["basin"].to_numpy(dtype=object)[None, :]
-        return np.where(placeless, 0.0, distance * np.where(same, 1.0 - basin_discount, 1.0))
-    if cost == "field_strength":
-        return np.where(placeless, 0.0, -_field_strength(payers, recipients, np.where(placeless, 1.0, distance)))
-    return np.where(placeless, 0.0, distance)
+
+
+def check_basins(payers: pd.DataFrame, recipients: pd.DataFrame, basin_discount: float) -> None:
+    """Refuse a discount that is no share, and sides without basins."""
+    if not 0.0 <= basin_discount <= 1.0:
+        raise refuse("discount", expected="a share in [0, 1]", got=repr(basin_discount), where="basin_discount", fix="0.5 halves it.")
+    for frame in (payers, recipients):
+        check_columns(frame.columns, ["basin"], where="flow_cost = 'same_basin'")
 
 
 def _field_strength(payers: pd.DataFrame, recipients: pd.DataFrame, distance: Floats) -> Floats:

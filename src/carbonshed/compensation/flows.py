@@ -12,11 +12,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from carbonshed.checks import check_columns, choose, refuse
-from carbonshed.compensation.flow_cost import distances_km, flow_cost, places
-from carbonshed.compensation.panel import check_panel, numbers, rows_by_year
+from carbonshed.compensation.flow_cost import distances_km, flow_cost, pair_distances_km, places
+from carbonshed.compensation.panel import check_panel, numbers, rows_by_year, with_columns
+from carbonshed.compensation.place_pairs import cost_follows_from_places, place_pairs
 from carbonshed.compensation.shortfall import share_shortfall
+from carbonshed.numerics.entropic_transport import entropic_transport, round_to_margins
 from carbonshed.numerics.inequality import gini
-from carbonshed.numerics.transport import TransportPlan, entropic_transport, round_to_margins, round_to_total, transport
+from carbonshed.numerics.matrix_pairs import MatrixPairs
+from carbonshed.numerics.transport import Pairs, TransportPlan, transport_of_pairs
+from carbonshed.numerics.whole_amounts import round_to_total
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -36,15 +40,26 @@ EQUAL_SUMS = 1e-9
 
 @dataclass(frozen=True)
 class _Problem:
-    """One year: ids in ascending order, amounts in fen, cost and distance of each pair."""
+    """One year: payers and recipients with their places (``lon``, ``lat``) in ascending order of their ids, amounts in fen."""
 
     year: int | None
-    payers: pd.Index
-    recipients: pd.Index
+    payers: pd.DataFrame
+    recipients: pd.DataFrame
     supply: Integers
     need: Integers
-    cost: Floats
-    distance: Floats
+
+    def costs(self, cost: str | pd.DataFrame, basin_discount: float) -> Floats:
+        """The cost of each payer and recipient."""
+        distance = distances_km(_places_of(self.payers), _places_of(self.recipients))
+        return flow_cost(self.payers, self.recipients, distance, cost=cost, basin_discount=basin_discount)
+
+    def distances_of(self, rows: Integers, columns: Integers) -> Floats:
+        """Between these payers and these recipients [km]."""
+        return pair_distances_km(_places_of(self.payers.iloc[rows]), _places_of(self.recipients.iloc[columns]))
+
+
+def _places_of(side: pd.DataFrame) -> tuple[Floats, Floats]:
+    return side["lon"].to_numpy(dtype=np.float64), side["lat"].to_numpy(dtype=np.float64)
 
 
 def compensation_flow(
@@ -131,23 +146,23 @@ def solve_flows(
     if not (np.isfinite(epsilon) and epsilon > 0):
         raise refuse("epsilon", expected="a number > 0", got=repr(epsilon), where="epsilon", fix="The default is 0.05.")
     tables, prices = [], []
-    for problem in _problems(compensation, cost, basin_discount):
+    for problem in _problems(compensation):
         if solver == "lp":
-            plan = _cheapest(problem)
+            plan = _cheapest(problem, cost, basin_discount)
             rows, columns, fen = plan.rows, plan.columns, plan.amounts
             prices.append(_price_rows(problem, plan))
         else:
-            whole = _spread(problem, shortfall, epsilon)
+            whole = _spread(problem, cost, basin_discount, shortfall=shortfall, epsilon=epsilon)
             rows, columns = np.nonzero(whole)
             fen = whole[rows, columns]
         tables.append(
             pd.DataFrame(
                 {
                     "year": pd.array([problem.year] * rows.size, dtype="Int64"),
-                    "payer": problem.payers[rows],
-                    "recipient": problem.recipients[columns],
+                    "payer": problem.payers.index[rows],
+                    "recipient": problem.recipients.index[columns],
                     "compensation_flow": fen / FEN_PER_YUAN,
-                    "distance_km": problem.distance[rows, columns],
+                    "distance_km": problem.distances_of(rows, columns),
                 }
             )
         )
@@ -162,7 +177,7 @@ def _nothing(kinds: Mapping[str, str]) -> pd.DataFrame:
 
 
 def _price_rows(problem: _Problem, plan: TransportPlan) -> pd.DataFrame:
-    payers, recipients = list(problem.payers), list(problem.recipients)
+    payers, recipients = list(problem.payers.index), list(problem.recipients.index)
     columns = {
         "year": pd.array([problem.year] * (len(payers) + len(recipients)), dtype="Int64"),
         "unit_id": [*payers, *recipients],
@@ -172,11 +187,12 @@ def _price_rows(problem: _Problem, plan: TransportPlan) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _problems(compensation: pd.DataFrame, cost: str | pd.DataFrame, basin_discount: float) -> Iterator[_Problem]:
+def _problems(compensation: pd.DataFrame) -> Iterator[_Problem]:
     """The transport problem of each year in which someone pays and someone receives."""
     check_panel(compensation, where="compensation", institutions=True)
     payable, receivable = (numbers(compensation, name, where="compensation") for name in ("payable", "receivable"))
     lon, lat = places(compensation)
+    placed = with_columns(pd.DataFrame(compensation), {"lon": lon, "lat": lat})
     ids = np.asarray(compensation.index, dtype=str)
     for year, rows in rows_by_year(compensation):
         ordered = rows[np.argsort(ids[rows], kind="stable")]
@@ -184,10 +200,7 @@ def _problems(compensation: pd.DataFrame, cost: str | pd.DataFrame, basin_discou
         supply, need = _fen(payable[pays], receivable[gets])
         if not supply.any() or not need.any():
             continue
-        payers, recipients = compensation.iloc[pays], compensation.iloc[gets]
-        distance = distances_km((lon[pays], lat[pays]), (lon[gets], lat[gets]))
-        pair_cost = flow_cost(payers, recipients, distance, cost=cost, basin_discount=basin_discount)
-        yield _Problem(year, payers.index, recipients.index, supply, need, pair_cost, distance)
+        yield _Problem(year, placed.iloc[pays], placed.iloc[gets], supply, need)
 
 
 def _fen(payable: Floats, receivable: Floats) -> tuple[Integers, Integers]:
@@ -207,8 +220,14 @@ def _fen(payable: Floats, receivable: Floats) -> tuple[Integers, Integers]:
     return round_to_total(payable, totals[0]), round_to_total(receivable, totals[1])
 
 
-def _cheapest(problem: _Problem) -> TransportPlan:
-    return transport(problem.supply, problem.need, problem.cost, row_keys=_keys(problem.payers), column_keys=_keys(problem.recipients))
+def _cheapest(problem: _Problem, cost: str | pd.DataFrame, basin_discount: float) -> TransportPlan:
+    """The cheapest plan: from the places alone where the cost follows from them, otherwise from the matrix of all costs."""
+    pairs: Pairs
+    if isinstance(cost, str) and cost_follows_from_places(cost):
+        pairs = place_pairs(problem.payers, problem.recipients, cost=cost, basin_discount=basin_discount)
+    else:
+        pairs = MatrixPairs(problem.costs(cost, basin_discount))
+    return transport_of_pairs(problem.supply, problem.need, pairs, keys=(_keys(problem.payers.index), _keys(problem.recipients.index)))
 
 
 def _keys(ids: pd.Index) -> NDArray[np.uint64]:
@@ -217,7 +236,7 @@ def _keys(ids: pd.Index) -> NDArray[np.uint64]:
     return np.array([int.from_bytes(each, "big") for each in digests], dtype=np.uint64)
 
 
-def _spread(problem: _Problem, shortfall: str, epsilon: float) -> Integers:
+def _spread(problem: _Problem, cost: str | pd.DataFrame, basin_discount: float, *, shortfall: str, epsilon: float) -> Integers:
     """Entropic flows in whole fen, with the longer side first brought down to the shorter."""
     supply, need = problem.supply, problem.need
     total = min(int(supply.sum()), int(need.sum()))
@@ -225,7 +244,8 @@ def _spread(problem: _Problem, shortfall: str, epsilon: float) -> Integers:
         supply = round_to_total(share_shortfall(supply, total, rule=shortfall), total)
     if need.sum() > total:
         need = round_to_total(share_shortfall(need, total, rule=shortfall), total)
-    lifted = problem.cost - min(float(problem.cost.min()), 0.0)
+    pair_cost = problem.costs(cost, basin_discount)
+    lifted = pair_cost - min(float(pair_cost.min()), 0.0)
     mean = float(lifted.mean())
     rows, columns = supply > 0, need > 0
     active = np.ix_(rows, columns)

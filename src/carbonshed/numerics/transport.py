@@ -1,24 +1,30 @@
-"""Transport problems in whole numbers (network simplex) and entropic ones (Sinkhorn in the log domain): arrays in, arrays out."""
+"""Transport problems in whole numbers: network simplex on few pairs, and a proof on all of them. Arrays in, arrays out."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import ot
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import coo_array
 
 from carbonshed.checks import ConservationError, refuse
+from carbonshed.numerics.matrix_pairs import MatrixPairs
+from carbonshed.numerics.whole_amounts import whole_amounts
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-COST_BITS = 30
-"""Costs are rounded to 2^-30 of their range, so that every sum of costs is exact in float64 and a tie is a tie."""
+TIE_BITS = 30
+"""Bits of the second cost that chooses among cheapest plans; its sums along a path of a million pairs are exact in float64."""
 
-MAX_TOTAL = 2**52
-"""Largest sum of supply or need: whole numbers below it are exact in float64, also after filling up to a power of two."""
+FIRST_MOST, MORE = 16, 4
+"""Pairs of a row that are looked at in one round, and how many times more where none of them was cheaper but there are others."""
+
+KEPT = 32
+"""Arcs for each row and column that are kept for the next solution."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,46 @@ class TransportPlan:
     row_prices: Floats
     column_prices: Floats
     cost: float
+
+
+class Pairs(Protocol):
+    """All pairs of n rows and m columns, whose costs are made when they are asked for.
+
+    The whole cost of a pair is ``rint((cost - lowest) per_cost)``, from 0 to `highest`.
+    """
+
+    shape: tuple[int, int]
+    lowest: float
+    per_cost: float
+    highest: float
+
+    def part(self, rows: Integers, columns: Integers) -> Pairs:
+        """The pairs of these rows and columns."""
+
+    def costs(self, rows: Integers, columns: Integers) -> Floats:
+        """Costs of these pairs."""
+
+    def first(self, supply: Integers, need: Integers) -> tuple[Integers, Integers, Floats, Floats]:
+        """Pairs to begin with, each once, and whole prices of rows and columns that may be near the right ones."""
+
+    def within(self, row_prices: Floats, column_prices: Floats, most: int) -> tuple[Integers, Integers, bool]:
+        """Pairs whose whole cost may be at most the sum of both (whole) prices: at most `most` of a row, and whether these are all."""
+
+
+class _Arcs(NamedTuple):
+    """Pairs in the order of rows and columns, and their whole costs."""
+
+    rows: Integers
+    columns: Integers
+    whole: Floats
+
+
+class _Solved(NamedTuple):
+    """What flows on each arc, and the whole dual prices that prove it cheapest."""
+
+    flow: Integers
+    u: Floats
+    v: Floats
 
 
 def transport(
@@ -83,8 +129,7 @@ def transport(
 
     Notes
     -----
-    Network simplex of Bonneel et al. 2011 (the library POT). One extra row and column fill both sides up to a common power of two
-    and take what is left over; that keeps the library's own rescaling exact.
+    See `transport_of_pairs`.
 
     Examples
     --------
@@ -92,44 +137,76 @@ def transport(
     >>> plan.rows.tolist(), plan.columns.tolist(), plan.amounts.tolist(), plan.cost
     ([0, 1], [0, 1], [5, 3], 14.0)
     """
-    a, b = _whole(supply, "supply"), _whole(need, "need")
-    c = _cost(cost, (a.size, b.size))
-    has_row, has_column = a > 0, b > 0
-    if not has_row.any() or not has_column.any():
+    a, b = whole_amounts(supply, "supply"), whole_amounts(need, "need")
+    c = finite_cost(cost, (a.size, b.size))
+    keys = None if row_keys is None or column_keys is None else (row_keys, column_keys)
+    return transport_of_pairs(a, b, MatrixPairs(c), keys=keys)
+
+
+def transport_of_pairs(
+    supply: ArrayLike, need: ArrayLike, pairs: Pairs, *, keys: tuple[NDArray[np.uint64], NDArray[np.uint64]] | None = None
+) -> TransportPlan:
+    """Cheapest transport where no matrix of costs is held: the programme of `transport` on pairs whose costs are made when asked for.
+
+    Solved on few pairs; with the prices of that solution all pairs are looked through for one of ``c_ij < u_i + v_j``; those found
+    are added and it is solved again, until there is none: then the prices prove the optimum of all pairs. The pairs of
+    ``c_ij = u_i + v_j`` carry every cheapest plan; among these the second cost, hashed from the keys, chooses.
+
+    Parameters
+    ----------
+    supply, need : whole numbers >= 0, shapes (n,) and (m,)
+        Each sums to less than 2^52.
+    pairs : Pairs
+    keys : two uint64 arrays, shapes (n,) and (m,)
+        As the row_keys and column_keys of `transport`.
+
+    Returns
+    -------
+    TransportPlan
+        The same as that of `transport` on the matrix, but for prices that are not the only ones.
+
+    Raises
+    ------
+    InputError
+        Amounts that are negative, not whole or too large.
+    ConservationError
+        No proof of the optimum, or sums that do not hold.
+
+    Notes
+    -----
+    Column generation (textbook form) on the network simplex of Bonneel et al. 2011 (the library POT). One extra row and column fill
+    both sides up to a common power of two and take what is left over; that keeps the library's own rescaling exact.
+    """
+    supply, need = whole_amounts(supply, "supply"), whole_amounts(need, "need")
+    pays, gets = np.flatnonzero(supply), np.flatnonzero(need)
+    row_prices, column_prices = np.full(supply.size, np.nan), np.full(need.size, np.nan)
+    if not pays.size or not gets.size:
         none = np.zeros(0, dtype=np.int64)
-        return TransportPlan(none, none, none, np.full(a.size, np.nan), np.full(b.size, np.nan), 0.0)
-    lowest, scale = _grain(c)
-    cost_up = np.rint((c - lowest) * scale)
-    active = np.ix_(has_row, has_column)
-    filled = _fill_up(a[has_row], b[has_column], cost_up[active])
-    flow, u, v = _solve(*filled)
-    if row_keys is not None and column_keys is not None:
-        flow = _break_ties(filled, flow, u, v, row_keys[has_row], column_keys[has_column])
-    plan = np.zeros(c.shape, dtype=np.int64)
-    plan[active] = flow[:-1, :-1]
-    _check_sums(plan, a, b)
-    rows, columns = np.nonzero(plan)
-    amounts = plan[rows, columns]
-    row_prices, column_prices = np.full(a.size, np.nan), np.full(b.size, np.nan)
-    row_prices[has_row], column_prices[has_column] = _prices(filled, u, v, lowest, scale)
-    total_cost = float(np.sum(c[rows, columns] * amounts))
-    return TransportPlan(rows.astype(np.int64), columns.astype(np.int64), amounts, row_prices, column_prices, total_cost)
+        return TransportPlan(none, none, none, row_prices, column_prices, 0.0)
+    part = pairs if pays.size == supply.size and gets.size == need.size else pairs.part(pays, gets)
+    some_keys = None if keys is None else (keys[0][pays], keys[1][gets])
+    plan = _plan(supply[pays], need[gets], part, some_keys)
+    row_prices[pays], column_prices[gets] = plan.row_prices, plan.column_prices
+    return replace(plan, rows=pays[plan.rows], columns=gets[plan.columns], row_prices=row_prices, column_prices=column_prices)
 
 
-def _whole(values: ArrayLike, name: str) -> Integers:
-    given = np.asarray(values)
-    numbers = given.astype(np.float64)
-    bad = ~np.isfinite(numbers) | (numbers < 0) | (numbers != np.rint(numbers))
-    if given.ndim != 1 or bad.any():
-        got = f"shape {given.shape}" if given.ndim != 1 else f"{given[bad][:5].tolist()}"
-        raise refuse("not_whole", expected="whole numbers >= 0", got=got, where=name, fix="Round the amounts first (see round_to_total).")
-    total = sum(int(value) for value in given)
-    if total >= MAX_TOTAL:
-        raise refuse("too_large", expected="a sum below 2^52", got=str(total), where=name, fix="Use a coarser unit of money.")
-    return given.astype(np.int64)
+def _plan(supply: Integers, need: Integers, pairs: Pairs, keys: tuple[NDArray[np.uint64], NDArray[np.uint64]] | None) -> TransportPlan:
+    """The plan where everybody supplies or needs something."""
+    a, b = _filled(supply, need)
+    idle = pairs.highest + 1.0  # idling costs more than any pair: all flows that can
+    arcs, free, solved = _proven(a, b, pairs, idle)
+    flow = solved.flow
+    if keys is not None and free.rows.size > np.count_nonzero(flow):
+        arcs, flow = free, _among_ties(a, b, free, keys)
+    moved = (flow > 0) & (arcs.rows < supply.size) & (arcs.columns < need.size)
+    rows, columns, amounts = arcs.rows[moved], arcs.columns[moved], flow[moved]
+    _check_sums(rows, columns, amounts, supply, need)
+    row_prices, column_prices = _prices(solved, pairs, idle, int(supply.sum()) - int(need.sum()))
+    return TransportPlan(rows, columns, amounts, row_prices, column_prices, float(np.sum(pairs.costs(rows, columns) * amounts)))
 
 
-def _cost(cost: ArrayLike, shape: tuple[int, int]) -> Floats:
+def finite_cost(cost: ArrayLike, shape: tuple[int, int]) -> Floats:
+    """The matrix of costs, refused where its shape is another or a cost is not finite."""
     c = np.asarray(cost, dtype=np.float64)
     if c.shape != shape:
         raise refuse(
@@ -141,68 +218,109 @@ def _cost(cost: ArrayLike, shape: tuple[int, int]) -> Floats:
     return c
 
 
-def _grain(c: Floats) -> tuple[float, float]:
-    """The lowest cost, and the power of two that turns costs above it into whole numbers below 2^30."""
-    lowest, highest = float(c.min()), float(c.max())
-    if highest == lowest:
-        return lowest, 1.0
-    return lowest, float(2.0 ** (COST_BITS - np.ceil(np.log2(highest - lowest))))
+def _filled(supply: Integers, need: Integers) -> tuple[Integers, Integers]:
+    """Both sides with one more row and column, which fill them up to the same power of two and can take all that has no way yet."""
+    total = 1 << (int(supply.sum()) + int(need.sum())).bit_length()
+    return np.append(supply, total - supply.sum()), np.append(need, total - need.sum())
 
 
-def _fill_up(a: Integers, b: Integers, cost: Floats) -> tuple[Integers, Integers, Floats]:
-    """The balanced problem with one more row and column, which fill both sides up to a power of two."""
-    total = 1 << max(int(a.sum()), int(b.sum())).bit_length()
-    full = np.full((a.size + 1, b.size + 1), float(cost.max()) + 1.0)  # idling costs more than any pair: all flows that can
-    full[:-1, :-1] = cost
-    full[-1, -1] = 0.0
-    return np.append(a, total - a.sum()), np.append(b, total - b.sum()), full
+def _with_idle(arcs: _Arcs, n: int, m: int, idle: float) -> _Arcs:
+    """These arcs and those of the idle row n and column m."""
+    rows = np.concatenate([arcs.rows, np.arange(n + 1), np.full(m, n)])
+    columns = np.concatenate([arcs.columns, np.full(n + 1, m), np.arange(m)])
+    whole = np.concatenate([arcs.whole, np.full(n, idle), [0.0], np.full(m, idle)])
+    order = np.lexsort((columns, rows))
+    return _Arcs(rows[order], columns[order], whole[order])
 
 
-def _solve(a: Integers, b: Integers, cost: Floats) -> tuple[Integers, Floats, Floats]:
-    """Whole flows of a balanced problem with whole costs, and the whole dual prices that prove them cheapest."""
+def _proven(a: Integers, b: Integers, pairs: Pairs, idle: float) -> tuple[_Arcs, _Arcs, _Solved]:
+    """The arcs that it was solved on, those of no reduced cost among all pairs, and the solution, cheapest of all pairs."""
+    n, m = pairs.shape
+    rows, columns, u, v = pairs.first(a[:-1], b[:-1])
+    chosen, u, v, lowest = _priced(pairs, rows, columns), np.append(u, 0.0), np.append(v, 0.0), np.inf
+    while True:
+        arcs = _with_idle(chosen, n, m, idle)
+        solved = _solve(a, b, arcs, u, v)
+        u, v = solved.u, solved.v
+        cheaper, tied = _not_dearer(pairs, u, v)
+        if not cheaper.rows.size:
+            tied = _with_idle(tied, n, m, idle)
+            return arcs, _some(tied, tied.whole == u[tied.rows] + v[tied.columns]), solved
+        reached = float(arcs.whole @ solved.flow)
+        if reached < lowest * (1 - 1e-12):  # otherwise it might go round in circles
+            chosen = _nearest_kept(chosen, u, v)
+        lowest = min(lowest, reached)
+        chosen = _Arcs(*(np.concatenate(parts) for parts in zip(chosen, cheaper, strict=True)))
+
+
+def _not_dearer(pairs: Pairs, u: Floats, v: Floats) -> tuple[_Arcs, _Arcs]:
+    """Pairs cheaper than the prices of both, and those as cheap: all of these if none is cheaper."""
+    most, is_all = FIRST_MOST, False
+    while not is_all:
+        rows, columns, is_all = pairs.within(u[:-1], v[:-1], most)
+        near = _priced(pairs, rows, columns)
+        slack = near.whole - u[rows] - v[columns]
+        if (slack < 0).any():
+            break
+        most *= MORE
+    return _some(near, slack < 0), _some(near, slack == 0)
+
+
+def _nearest_kept(arcs: _Arcs, u: Floats, v: Floats) -> _Arcs:
+    """The arcs of least reduced cost, among them all that carry something, as few as make the next solution quick."""
+    slack = arcs.whole - u[arcs.rows] - v[arcs.columns]
+    most = KEPT * (u.size + v.size)
+    return arcs if slack.size <= most else _some(arcs, slack <= max(0.0, float(np.partition(slack, most)[most])))
+
+
+def _some(arcs: _Arcs, chosen: NDArray[np.bool_]) -> _Arcs:
+    return _Arcs(arcs.rows[chosen], arcs.columns[chosen], arcs.whole[chosen])
+
+
+def _priced(pairs: Pairs, rows: Integers, columns: Integers) -> _Arcs:
+    return _Arcs(rows, columns, np.rint((pairs.costs(rows, columns) - pairs.lowest) * pairs.per_cost))
+
+
+def _solve(a: Integers, b: Integers, arcs: _Arcs, near_u: Floats, near_v: Floats) -> _Solved:
+    """Whole flows of a balanced problem with whole costs, and the whole dual prices that prove them cheapest.
+
+    Costs less the prices of nearly the same problem have the same cheapest flows, which are found in a fraction of the time. None may be
+    negative, as the library takes the largest for the measure of what cannot be.
+    """
+    less = arcs.whole - near_u[arcs.rows] - near_v[arcs.columns]
+    near_u = near_u + less.min()
+    less -= less.min()
+    cost = coo_array((less, (arcs.rows, arcs.columns)), shape=(a.size, b.size))
     plan, log = ot.emd(a.astype(np.float64), b.astype(np.float64), cost, numItermax=1_000_000_000, log=True, center_dual=False)
-    flow, u, v = np.rint(np.asarray(plan)).astype(np.int64), np.asarray(log["u"]), np.asarray(log["v"])
-    slack = cost - u[:, None] - v[None, :]
+    u, v = near_u + log["u"], near_v + log["v"]
+    flow = np.zeros(arcs.rows.size, dtype=np.int64)
+    flow[np.searchsorted(arcs.rows * b.size + arcs.columns, plan.row * np.int64(b.size) + plan.col)] = np.rint(plan.data).astype(np.int64)
+    slack = arcs.whole - u[arcs.rows] - v[arcs.columns]
     if log["result_code"] != 1 or (slack < 0).any() or (slack[flow > 0] != 0).any():
         raise ConservationError(f"Transport of {a.size} x {b.size}: no proof of the optimum ({log['warning']}).")
-    return flow, u, v
+    return _Solved(flow, u, v)
 
 
-def _break_ties(
-    filled: tuple[Integers, Integers, Floats],
-    flow: Integers,
-    u: Floats,
-    v: Floats,
-    row_keys: NDArray[np.uint64],
-    column_keys: NDArray[np.uint64],
-) -> Integers:
-    """Of all cheapest plans, which are those on pairs of zero reduced cost, the one that a hashed second cost prefers."""
-    a, b, cost = filled
-    free = cost == u[:, None] + v[None, :]
-    if np.count_nonzero(free) == np.count_nonzero(flow):
-        return flow
-    n = a.size + b.size
-    bits = min(30, 46 - 2 * n.bit_length())
-    second = np.zeros(cost.shape)
-    second[:-1, :-1] = _mix(row_keys[:, None] ^ _mix(column_keys)[None, :]) >> np.uint64(64 - bits)
-    chosen, _, _ = _solve(a, b, np.where(free, second, float(n) * 2.0**bits))
-    if (chosen[~free] > 0).any():
-        raise ConservationError("Transport: the second solve left the set of cheapest plans.")
-    return chosen
+def _among_ties(a: Integers, b: Integers, free: _Arcs, keys: tuple[NDArray[np.uint64], NDArray[np.uint64]]) -> Integers:
+    """Of all cheapest plans, which are those on arcs of no reduced cost, the one that a hashed second cost prefers."""
+    row_keys, column_keys = (np.append(each, np.uint64(0)) for each in keys)
+    hashed = _mix(row_keys[free.rows] ^ _mix(column_keys)[free.columns]) >> np.uint64(64 - TIE_BITS)
+    idle = (free.rows == a.size - 1) | (free.columns == b.size - 1)
+    second = free._replace(whole=np.where(idle, 0.0, hashed.astype(np.float64)))
+    return _solve(a, b, second, np.zeros(a.size), np.zeros(b.size)).flow
 
 
-def _prices(filled: tuple[Integers, Integers, Floats], u: Floats, v: Floats, lowest: float, scale: float) -> tuple[Floats, Floats]:
+def _prices(solved: _Solved, pairs: Pairs, idle: float, left_over: int) -> tuple[Floats, Floats]:
     """Prices in the unit of the cost, with the idle part of the longer side at 0 (equal sums: the highest row price at 0)."""
-    a, b, cost = filled
-    over, idle_rows, idle_columns = float(cost[0, -1]), int(b[-1]), int(a[-1])  # idle rows flow to the last column
-    if idle_rows > idle_columns:
-        shift = over - v[-1]
-    elif idle_rows < idle_columns:
-        shift = u[-1] - over
+    u, v = solved.u, solved.v
+    if left_over > 0:
+        shift = idle - v[-1]
+    elif left_over < 0:
+        shift = u[-1] - idle
     else:
         shift = float(u[:-1].max())
-    rows, columns = (u[:-1] - shift) / scale, (v[:-1] + shift) / scale
-    return (rows + lowest, columns) if idle_rows < idle_columns else (rows, columns + lowest)
+    rows, columns = (u[:-1] - shift) / pairs.per_cost, (v[:-1] + shift) / pairs.per_cost
+    return (rows + pairs.lowest, columns) if left_over < 0 else (rows, columns + pairs.lowest)
 
 
 def _mix(keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -213,183 +331,10 @@ def _mix(keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return np.asarray(z ^ (z >> np.uint64(31)), dtype=np.uint64)
 
 
-def _check_sums(plan: Integers, a: Integers, b: Integers) -> None:
-    out, into = plan.sum(axis=1), plan.sum(axis=0)
-    total = min(int(a.sum()), int(b.sum()))
-    if (out > a).any() or (into > b).any() or int(out.sum()) != total:
+def _check_sums(rows: Integers, columns: Integers, amounts: Integers, supply: Integers, need: Integers) -> None:
+    out, into = np.zeros_like(supply), np.zeros_like(need)
+    np.add.at(out, rows, amounts)
+    np.add.at(into, columns, amounts)
+    total = min(int(supply.sum()), int(need.sum()))
+    if (out > supply).any() or (into > need).any() or int(out.sum()) != total:
         raise ConservationError(f"Transport: {int(out.sum())} flows where {total} should, or a row or column is exceeded.")
-
-
-def round_to_total(values: ArrayLike, total: int) -> Integers:
-    """Whole numbers in proportion to `values` with exactly the sum `total`, by largest remainders.
-
-    ``q_i = total v_i / sum v``; each gets ``floor(q_i)``, and the ones still missing go to the largest remainders, ties to the earlier
-    position. No number is more than 1 away from its quota.
-
-    Raises
-    ------
-    InputError
-        If a value is negative or not finite, or all are zero while `total` is not.
-
-    Notes
-    -----
-    Hamilton's method, textbook form.
-
-    Examples
-    --------
-    >>> round_to_total([1.0, 1.0, 1.0], 100).tolist()
-    [34, 33, 33]
-    """
-    v = np.asarray(values, dtype=np.float64)
-    summed = float(v.sum())
-    if (v < 0).any() or not np.isfinite(v).all() or total < 0 or (summed == 0.0 and total != 0):
-        raise refuse(
-            "no_shares",
-            expected="finite values >= 0, not all zero, and a total >= 0",
-            got=f"{v[:5].tolist()} and total {total}",
-            where="round_to_total",
-            fix="Remove missing or negative values first.",
-        )
-    if total == 0:
-        return np.zeros(v.size, dtype=np.int64)
-    quota = v * (total / summed)
-    whole = np.floor(quota)
-    remainder = quota - whole
-    missing = int(total - int(whole.sum()))
-    if missing >= 0:
-        whole[np.argsort(-remainder, kind="stable")[:missing]] += 1
-    else:
-        positive = np.flatnonzero(whole > 0)
-        whole[positive[np.argsort(remainder[positive], kind="stable")[:-missing]]] -= 1
-    result = whole.astype(np.int64)
-    if int(result.sum()) != total:
-        raise ConservationError(f"round_to_total: {int(result.sum())} instead of {total}.")
-    return result
-
-
-def entropic_transport(
-    supply: ArrayLike,
-    need: ArrayLike,
-    cost: ArrayLike,
-    *,
-    temperature: float,
-    tolerance: float = 1e-9,
-    max_iterations: int = 20_000,
-) -> Floats:
-    """Transport that spreads: ``x_ij = u_i exp(-c_ij / temperature) v_j`` with exact margins.
-
-    Minimises ``sum c_ij x_ij + temperature sum x_ij (ln x_ij - 1)``. As the temperature goes to 0 the plan tends to the cheapest one,
-    and as it grows, to ``supply_i need_j / total``.
-
-    Parameters
-    ----------
-    supply, need : numbers > 0, shapes (n,) and (m,), with equal sums (to 1e-9 relative)
-    cost : array, shape (n, m)
-    temperature : float
-        In the unit of the cost, > 0.
-    tolerance : float
-        Largest relative error of any margin at the end.
-    max_iterations : int
-        Rounds of scaling before giving up.
-
-    Returns
-    -------
-    array, shape (n, m)
-
-    Raises
-    ------
-    InputError
-        Unequal sums, amounts that are not positive, a temperature that is not positive, or no convergence.
-
-    Notes
-    -----
-    Cuturi 2013, Algorithm 1 (Sinkhorn), in logarithms so that no factor over- or underflows.
-
-    Examples
-    --------
-    >>> entropic_transport([5, 3], [5, 3], [[1, 4], [2, 3]], temperature=1.0).round(4).tolist()
-    [[3.9709, 1.0291], [1.0291, 1.9709]]
-    """
-    a, b = np.asarray(supply, dtype=np.float64), np.asarray(need, dtype=np.float64)
-    c = _cost(cost, (a.size, b.size))
-    _check_entropic(a, b, temperature)
-    if a.size == 0:
-        return np.zeros(c.shape)
-    kernel = -c / temperature
-    log_a, log_b = np.log(a), np.log(b * (a.sum() / b.sum()))
-    row, column = np.full(a.size, np.inf), np.zeros(b.size)
-    error = np.inf
-    for _ in range(max_iterations):
-        updated = log_a - _log_sum_exp(kernel + column[None, :], 1)
-        error = float(np.abs(np.expm1(row - updated)).max())  # relative error of the rows before this round; columns are exact
-        row = updated
-        column = log_b - _log_sum_exp(kernel + row[:, None], 0)
-        if error <= tolerance:
-            return np.asarray(np.exp(kernel + row[:, None] + column[None, :]))
-    raise refuse(
-        "no_convergence",
-        expected=f"margins within {tolerance:g} after {max_iterations} rounds",
-        got=f"a relative error of {error:.3g}",
-        where="entropic_transport",
-        fix="Raise the temperature (eps), or use the linear programme.",
-    )
-
-
-def _check_entropic(a: Floats, b: Floats, temperature: float) -> None:
-    good = bool(np.isfinite(a).all() and np.isfinite(b).all() and (a > 0).all() and (b > 0).all())
-    total = float(a.sum())
-    if not good or abs(total - float(b.sum())) > 1e-9 * max(total, 1e-300):
-        raise refuse(
-            "unequal_sums",
-            expected="positive supply and need with equal sums",
-            got=f"sums {total!r} and {float(b.sum())!r}",
-            where="entropic_transport",
-            fix="Leave out zero amounts and scale the longer side first.",
-        )
-    if not (np.isfinite(temperature) and temperature > 0):
-        raise refuse("temperature", expected="a number > 0", got=repr(temperature), where="temperature", fix="Use eps * mean cost.")
-
-
-def _log_sum_exp(x: Any, axis: int) -> Floats:
-    top = x.max(axis=axis, keepdims=True)
-    return np.asarray(np.squeeze(top, axis) + np.log(np.exp(x - top).sum(axis=axis)))
-
-
-def round_to_margins(plan: ArrayLike, supply: ArrayLike, need: ArrayLike) -> Integers:
-    """Whole numbers near `plan` whose rows and columns sum exactly to the whole `supply` and `need`.
-
-    Each x_ij is cut down to a whole number; the little that rows and columns then lack is placed where most was cut off (a `transport`
-    with cost ``-(x_ij - floor x_ij)``).
-
-    Parameters
-    ----------
-    plan : numbers >= 0, shape (n, m)
-        Margins within 1e-9 relative of `supply` and `need`.
-    supply, need : whole numbers >= 0 with equal sums, shapes (n,) and (m,)
-
-    Raises
-    ------
-    InputError
-        Unequal sums, or margins of the plan that are too far off.
-
-    Examples
-    --------
-    >>> round_to_margins([[1.5, 1.5], [0.5, 0.5]], [3, 1], [2, 2]).sum(axis=0).tolist()
-    [2, 2]
-    """
-    a, b = _whole(supply, "supply"), _whole(need, "need")
-    x = np.asarray(plan, dtype=np.float64)
-    lower = x * (1.0 - 4e-9)  # below the margins, which hold to 1e-9
-    whole = np.floor(lower).astype(np.int64)
-    rows, columns = a - whole.sum(axis=1), b - whole.sum(axis=0)
-    if a.sum() != b.sum() or (rows < 0).any() or (columns < 0).any():
-        raise refuse(
-            "margins",
-            expected="equal sums, and a plan whose margins hold to 1e-9",
-            got=f"sums {int(a.sum())} and {int(b.sum())}, largest excess {int(-min(rows.min(), columns.min(), 0))}",
-            where="round_to_margins",
-            fix="Tighten the tolerance of entropic_transport.",
-        )
-    rest = transport(rows, columns, whole - x)
-    whole[rest.rows, rest.columns] += rest.amounts
-    return whole

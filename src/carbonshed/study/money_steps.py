@@ -24,6 +24,7 @@ from carbonshed.compensation.flow_cost import places
 from carbonshed.compensation.flows import flow_summary, solve_flows
 from carbonshed.compensation.form_properties import form_properties
 from carbonshed.compensation.panel import INSTITUTIONS, counties_of, rows_by_year, with_columns
+from carbonshed.compensation.place_pairs import cost_follows_from_places
 from carbonshed.compensation.presets import PRESETS
 from carbonshed.compensation.price import Price
 from carbonshed.compensation.priority import balance, balance_summary, compensation_priority, priority_stability
@@ -39,7 +40,7 @@ MONEY_COLUMNS = ("gdp_yuan", "population", "fiscal_revenue_yuan", "engel_coeffic
 """What amounts and their direction are made from, beside deficits."""
 
 MOST_PAIRS = 25_000_000
-"""Pairs of a payer and a recipient in one year: 200 MB for each matrix of costs and distances."""
+"""Pairs of a payer and a recipient in one year where a matrix of all costs is needed: 200 MB for each matrix of costs and distances."""
 
 
 def compensated_counties(context: Context) -> gpd.GeoDataFrame:
@@ -305,22 +306,27 @@ def _placed(context: Context, money: gpd.GeoDataFrame) -> pd.DataFrame:
     return with_columns(pd.DataFrame(money[columns]), {name: placed[name].to_numpy() for name in ("lon", "lat")})
 
 
+def needs_matrix(flow_cost: str, flow_solver: str) -> bool:
+    """Whether flows are solved on a matrix of the costs of all pairs."""
+    return flow_solver != "lp" or not cost_follows_from_places(flow_cost)
+
+
 def flows_step(context: Context) -> StepOutput:
-    """Who pays whom: least-cost transport between payers and recipients, exact to the fen; none where there are too many pairs."""
-    money = context.tables["compensation"]
+    """Who pays whom: least-cost transport between payers and recipients, exact to the fen; none where a matrix of costs is too large."""
+    money, spec = context.tables["compensation"], context.spec.compensation
     payable, receivable = (money[side].to_numpy(dtype=np.float64) for side in ("payable", "receivable"))
     years = rows_by_year(money)
     pairs = max((int((payable[rows] > 0).sum()) * int((receivable[rows] > 0).sum()) for _, rows in years), default=0)
-    if pairs > MOST_PAIRS:
+    if pairs > MOST_PAIRS and needs_matrix(spec.flow_cost, spec.flow_solver):
         warn(
             f"No flows: {pairs} pairs of a payer and a recipient in a year, more than {MOST_PAIRS}. All amounts stand in the table "
-            "`compensation`; for flows study one province at a time, or merge counties (district_mode)."
+            "`compensation`; for flows choose flow_cost = 'distance' and flow_solver = 'lp', which need no matrix of all pairs."
         )
         return StepOutput()
     matrix = context.input_files.paths.get("flow_cost")
-    cost = cost_matrix(matrix[0]) if matrix else context.spec.compensation.flow_cost
+    cost = cost_matrix(matrix[0]) if matrix else spec.flow_cost
     with in_file(matrix[0].name) if matrix else nullcontext():
-        solved = solve_flows(_placed(context, money), cost=cost, solver=context.spec.compensation.flow_solver)
+        solved = solve_flows(_placed(context, money), cost=cost, solver=spec.flow_solver)
     flows = solved.flows
     output = StepOutput(tables={"flows": flows, "flow_summary": flow_summary(flows, money)})
     if solved.prices is not None:
