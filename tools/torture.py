@@ -39,7 +39,8 @@ import pyarrow.parquet as pq
 from carbonshed.checks import DataWarning
 from carbonshed.files import write_bytes, write_text
 from carbonshed.present import report as report_page
-from carbonshed.present.figures import available_figures, save_figures
+from carbonshed.present.figure_files import save_figures
+from carbonshed.present.figures import available_figures
 from carbonshed.study import reporting
 from carbonshed.study.demo import write_demo
 from carbonshed.study.store import NEXT, READY, Store, file_digest

@@ -16,7 +16,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from carbonshed.checks import DataWarning, InputError
-from carbonshed.present.figures import FIGURES, as_bytes, available_figures, draw, figure, figure_data, save_figures, with_units
+from carbonshed.present.figure_files import save_figures
+from carbonshed.present.figures import FIGURES, as_bytes, available_figures, draw, figure, figure_data, with_units
 from carbonshed.present.folder import ResultFolder
 
 DENSITY = r"t CO₂ km⁻² a⁻¹"

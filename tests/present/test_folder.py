@@ -8,7 +8,8 @@ from shapely.geometry import box
 
 from carbonshed.checks import InputError
 from carbonshed.present.export import export
-from carbonshed.present.figures import figure, save_figures
+from carbonshed.present.figure_files import save_figures
+from carbonshed.present.figures import figure
 from carbonshed.present.folder import ResultFolder, simplified
 from carbonshed.present.report import render_report
 from carbonshed.study.study import Result

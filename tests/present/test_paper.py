@@ -16,7 +16,8 @@ from carbonshed.checks import DataWarning, InputError, refuse
 from carbonshed.present import figures, report
 from carbonshed.present.chart_plates import MOST_HEIGHT_MM, chart_plate
 from carbonshed.present.display import percent
-from carbonshed.present.figures import FIGURES, draw, save_figures
+from carbonshed.present.figure_files import save_figures
+from carbonshed.present.figures import FIGURES, draw
 from carbonshed.present.folder import ResultFolder
 from carbonshed.present.headings import CLOSING, OPENING, fold, text_width
 from carbonshed.present.presets import FRONT, page_for

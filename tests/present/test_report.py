@@ -10,7 +10,8 @@ from PIL import Image
 
 from carbonshed.checks import InputError
 from carbonshed.present import report
-from carbonshed.present.figures import FIGURES, save_figures
+from carbonshed.present.figure_files import save_figures
+from carbonshed.present.figures import FIGURES
 from carbonshed.present.report import render_report
 
 CHANGE = (

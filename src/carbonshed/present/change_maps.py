@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from carbonshed.present.chart_plates import chart_plate
 from carbonshed.present.folder import ResultFolder
 from carbonshed.present.maps import Drawing, place_text, shapes_of_units, thin_borders
 from carbonshed.present.plates import borders, fill, furniture, map_plate, patch, region_outline
+from carbonshed.present.shown import ShownFigure
 from carbonshed.present.style import HALF_MM, LISA_COLOURS, OTHER_COLOURS, QUANTITY_COLOURS, WIDE_MM, some_years
 from carbonshed.present.words import Words
 
@@ -65,7 +65,7 @@ def hot_spot_change_map(result: ResultFolder, words: Words) -> Drawing:
 
 def _class_map(
     result: ResultFolder, table: pd.DataFrame, classes: pd.Series, colours: dict[str, str], group: str, words: Words, *, years: str
-) -> Figure:
+) -> ShownFigure:
     """A panel a quantity, units filled with the colour of their class; the legend holds the classes that occur."""
     quantities = list(dict.fromkeys(table["quantity"]))[:6]
     held = set(classes)

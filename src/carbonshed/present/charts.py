@@ -40,7 +40,7 @@ def balance_strip(result: ResultFolder, words: Words) -> Drawing:
 
     Full bars of money are what is paid after cap and closure, pale ones what was owed and due before.
     """
-    totals = pd.DataFrame(result.manifest.get("totals") or []).sort_values("year").reset_index(drop=True)
+    totals = pd.DataFrame(result.stated("totals") or []).sort_values("year").reset_index(drop=True)
     years = some_years([int(year) for year in totals["year"]], MOST_ROWS)
     totals = totals[totals["year"].isin(years)].reset_index(drop=True)
     has_money = "payable" in totals and totals["payable"].notna().any()

@@ -7,10 +7,10 @@ report that needs it is left out and says so.
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,10 +23,14 @@ from pyproj import CRS
 
 from carbonshed.checks import check_columns, refuse
 from carbonshed.present.presets import Page
+from carbonshed.present.reading import Noting, kept
 from carbonshed.schema import check_schema
 
 INSTITUTIONS = ("fund", "upper_level")
 """Ids of the regional fund and of the upper level of government among payers and recipients; no county may have them."""
+
+MONEY_QUANTITIES = ("net_compensation", "absolute_compensation")
+"""Quantities of the local statistics that are amounts of money."""
 
 # What each table must hold for the figures and the report; more columns are welcome.
 TABLES: dict[str, tuple[str, ...]] = {
@@ -79,12 +83,15 @@ TABLES: dict[str, tuple[str, ...]] = {
     "revision_properties": ("year", "form", "n_units", "keeps_sign", "sums_to_zero", "is_additive", "additivity_ratio"),
 }
 
+OF_ALL_YEARS = ("cells", "shapes of units")
+"""What is kept of a result and is another where only its last year is asked for."""
+
 DISPLAY_POINTS = 1500
 """Borders are simplified to about the width of the region / this: below one dot of a printed map."""
 
 
-class ResultFolder:
-    """Tables and manifest of one run, read when asked for and kept.
+class ResultFolder(Noting):
+    """Tables and manifest of one run, read when asked for and kept; it notes what of them is read (`reading`).
 
     Parameters
     ----------
@@ -98,16 +105,18 @@ class ResultFolder:
     """
 
     def __init__(self, path: str | Path) -> None:
+        super().__init__()
         self.path = Path(path)
         self.page = Page()
-        self.manifest = _read_manifest(self.path)
+        self._manifest = _read_manifest(self.path)
         self._tables: dict[str, pd.DataFrame] = {}
 
     @classmethod
     def in_memory(cls, tables: Mapping[str, pd.DataFrame], manifest: dict[str, Any]) -> ResultFolder:
         """A result that was never written, e.g. a scenario; only the tables that figures need are taken."""
         result = cls.__new__(cls)
-        result.path, result.page, result.manifest = Path("(in memory)"), Page(), manifest
+        Noting.__init__(result)
+        result.path, result.page, result._manifest = Path("(in memory)"), Page(), manifest
         result._tables = {name: _checked(tables[name].copy(), TABLES[name], name) for name in TABLES if name in tables}
         return result
 
@@ -124,24 +133,62 @@ class ResultFolder:
         tables = {name: self.table(name) for name in yearly}
         last = {name: table[table["year"] == table["year"].max()] for name, table in tables.items()}
         other._tables = {**self._tables, **last}
-        other.__dict__.pop("cells", None)  # read from the accounts of all years
+        other._kept = {name: value for name, value in self._kept.items() if name not in OF_ALL_YEARS}
         return other
 
     @property
     def stated_review(self) -> str:
         """Number under which the base map was reviewed, as the study states it; empty where it states none."""
-        return str((self.manifest.get("study") or {}).get("map_review") or "")
+        return str(self.stated("study", "map_review") or "")
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """The whole manifest; a figure asks for an entry (`stated`), else it would be drawn again after every change."""
+        self.note("manifest")
+        return self._manifest
+
+    def stated(self, *keys: str) -> Any:
+        """An entry of the manifest, or of a part of it; None where it is not there."""
+        self.note(" ".join(["stated", *keys]))
+        return _entry(self._manifest, keys)
 
     def has(self, name: str) -> bool:
         """Whether the table is there and holds at least one row."""
+        self.note(f"has {name}")
         is_there = name in self._tables or (self.path / "tables" / f"{name}.parquet").is_file()
-        return is_there and len(self.table(name)) > 0
+        return is_there and len(self._read(name)) > 0
 
     def table(self, name: str) -> pd.DataFrame:
         """The table of that name; a GeoDataFrame where it holds geometry."""
+        self.note(f"table {name}")
+        return self._read(name)
+
+    def _read(self, name: str) -> pd.DataFrame:
         if name not in self._tables:
             self._tables[name] = _read_table(self.path / "tables" / f"{name}.parquet", TABLES[name])
         return self._tables[name]
+
+    def statistics(self, of: str) -> pd.DataFrame:
+        """The rows on ``"carbon"`` or on ``"money"`` of the local statistics: either may change without the other."""
+        self.note(f"statistics {of}")
+        table = self._read("spatial_statistics")
+        return table[table["quantity"].isin(MONEY_QUANTITIES) == (of == "money")]
+
+    def digest(self, noted: str) -> str:
+        """SHA-256 of what was read under that name: of the file of a table, of the rows of a part of one, of an entry of the manifest."""
+        return self.once(f"digest of {noted}", lambda: self._digest(noted))
+
+    def _digest(self, noted: str) -> str:
+        what, _, name = noted.partition(" ")
+        if what == "table":
+            file = self.path / "tables" / f"{name}.parquet"
+            return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""
+        if what == "statistics":
+            rows = self.statistics(name) if self.has("spatial_statistics") else pd.DataFrame()
+            hashes = pd.util.hash_pandas_object(rows, index=False).to_numpy()
+            return hashlib.sha256(" ".join(map(str, rows)).encode() + hashes.tobytes()).hexdigest()
+        value = self.has(name) if what == "has" else _entry(self._manifest, name.split())
+        return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
     def geo(self, name: str) -> gpd.GeoDataFrame:
         """The table of that name, which must hold geometry."""
@@ -152,26 +199,26 @@ class ResultFolder:
             )
         return table
 
-    @cached_property
+    @kept
     def choices(self) -> dict[str, Any]:
         """The options of the run, as the manifest states them."""
-        return dict(self.manifest.get("choices") or {})
+        return dict(self.stated("choices") or {})
 
-    @cached_property
+    @kept
     def name(self) -> str:
         """Name of the study."""
-        return str((self.manifest.get("study") or {}).get("name") or self.path.resolve().name)
+        return str(self.stated("study", "name") or self.path.resolve().name)
 
-    @cached_property
+    @kept
     def years(self) -> list[int]:
         """Years of the study, ascending."""
-        stated = (self.manifest.get("study") or {}).get("years")
+        stated = self.stated("study", "years")
         if stated:
             return sorted(int(year) for year in stated)
         found = {int(year) for name in ("accounts_grid", "accounts_county") if self.has(name) for year in self.table(name)["year"]}
         return sorted(found)
 
-    @cached_property
+    @kept
     def crs(self) -> CRS | None:
         """CRS of the maps: that of the first table with geometry."""
         for name in ("accounts_county", "accounts_grid", "zones"):
@@ -179,30 +226,30 @@ class ResultFolder:
                 return cast("CRS | None", self.geo(name).crs)
         return None
 
-    @cached_property
+    @kept
     def display_scale_km(self) -> float | None:
         """Side of the cells that maps show: the chosen one where the table holds it, else the finest."""
         if not self.has("accounts_grid"):
             return None
         held = sorted(float(side) for side in self.table("accounts_grid")["scale_km"].unique())
-        working = (self.choices.get("scale") or {}).get("working_scale_km")
+        working = self.stated("choices", "scale", "working_scale_km")
         chosen = [] if working is None else [working]
         if self.has("scale_choice"):
             chosen += list(self.table("scale_choice")["scale_km"].dropna())
         return next((float(side) for side in chosen if float(side) in held), held[0])
 
-    @cached_property
+    @kept
     def scale_choice(self) -> dict[str, Any] | None:
         """The row of the chosen scale for the quantity of the study; unknown numbers are NaN."""
         if not self.has("scale_choice"):
             return None
         table = self.table("scale_choice")
-        wanted = table[table["quantity"] == (self.choices.get("scale") or {}).get("quantity")]
+        wanted = table[table["quantity"] == self.stated("choices", "scale", "quantity")]
         row = {str(name): value for name, value in (wanted if len(wanted) else table).iloc[0].items()}
         numbers = {name: float("nan") if pd.isna(row[name]) else float(row[name]) for name in ("scale_km", "low_km", "high_km")}
         return {**row, **numbers}
 
-    @cached_property
+    @kept
     def cells(self) -> gpd.GeoDataFrame | None:
         """Accounts of the grid at the scale that maps show."""
         if not self.has("accounts_grid"):
@@ -210,7 +257,7 @@ class ResultFolder:
         table = self.geo("accounts_grid")
         return table[table["scale_km"].astype(float) == self.display_scale_km]
 
-    @cached_property
+    @kept
     def counties(self) -> gpd.GeoDataFrame | None:
         """One row a county, of the last year that has it, with borders simplified for display and indexed by ``unit_id``."""
         if not self.has("accounts_county"):
@@ -218,7 +265,7 @@ class ResultFolder:
         table = self.geo("accounts_county").sort_values("year", kind="stable").drop_duplicates("unit_id", keep="last")
         return table.set_geometry(simplified(table.geometry)).set_index("unit_id")
 
-    @cached_property
+    @kept
     def money_shapes(self) -> gpd.GeoSeries:
         """Shape of each unit on a map of money, by its id: those of the table of amounts where it has any, and all other counties."""
         amounts, counties = self.table("compensation"), self.counties
@@ -235,7 +282,7 @@ class ResultFolder:
             )
         return counties.geometry
 
-    @cached_property
+    @kept
     def provinces(self) -> gpd.GeoSeries | None:
         """Outline of each province, or of the whole region where counties have no province."""
         counties = self.counties
@@ -245,7 +292,7 @@ class ResultFolder:
         unions = {str(name): shapely.union_all(group.geometry.to_numpy()) for name, group in counties.groupby(key, sort=True)}
         return gpd.GeoSeries(unions, crs=counties.crs)
 
-    @cached_property
+    @kept
     def land(self) -> Any:
         """The region as one shape: of the provinces, else of the cells."""
         if self.provinces is not None:
@@ -253,7 +300,7 @@ class ResultFolder:
         table = self.cells if self.cells is not None else self.geo("zones")
         return shapely.union_all(table.drop_duplicates("unit_id").geometry.to_numpy())
 
-    @cached_property
+    @kept
     def bounds(self) -> tuple[float, float, float, float]:
         """West, south, east, north of the region in the CRS of the maps."""
         shapes = self.counties if self.counties is not None else self.cells
@@ -270,7 +317,7 @@ class ResultFolder:
             )
         return float(west), float(south), float(east), float(north)
 
-    @cached_property
+    @kept
     def names(self) -> dict[str, str]:
         """Name of each county by its id."""
         for table in ("accounts_county", "compensation"):
@@ -278,6 +325,14 @@ class ResultFolder:
                 frame = self.table(table)
                 return dict(zip(frame["unit_id"].astype(str), frame["name"].astype(str), strict=True))
         return {}
+
+
+def _entry(manifest: Mapping[str, Any], keys: Sequence[str]) -> Any:
+    """The entry under these keys, one within the other; None where one is missing."""
+    found: Any = manifest
+    for key in keys:
+        found = (found or {}).get(key)
+    return found
 
 
 def _with_absent(shapes: gpd.GeoSeries, accounts: gpd.GeoDataFrame) -> gpd.GeoSeries:

@@ -1,7 +1,8 @@
 """Fonts of the figures, chosen by the glyphs they hold: a missing glyph is never drawn as a box.
 
-The package carries one font with Latin letters, signs, the common Chinese characters and the place names of China. Fonts of the
-system come after it; what none of them holds is an error that says what to install (`drawable`).
+The package carries a font with Latin letters, signs, the common Chinese characters and the place names of China, and a small one with
+raised and lowered signs. Fonts of the system come in where a name needs them, since laying out a text costs time for each font that could
+be asked; what none of them holds is an error that says what to install (`drawable`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from matplotlib import font_manager
 from carbonshed.checks import refuse, visible
 
 BUNDLED = "data/fonts/carbonshed-sans-sc.ttf"
+SIGNS = "data/fonts/carbonshed-signs.ttf"
 
 SYSTEM_FAMILIES = (
     "Noto Sans CJK SC",
@@ -29,40 +31,49 @@ SYSTEM_FAMILIES = (
     "WenQuanYi Zen Hei",
     "Arial Unicode MS",
 )
-LAST_FAMILY = "DejaVu Sans"  # comes with matplotlib; holds the subscript and superscript signs of units
+LAST_FAMILY = "DejaVu Sans"  # comes with matplotlib
 SAMPLE = "碳源汇补偿支付受偿亿元"  # what a figure in Chinese cannot do without
 
 
 @cache
-def families() -> tuple[str, ...]:
-    """Font families in the order in which a glyph is looked for; registers our own with matplotlib once."""
+def own_families() -> tuple[str, ...]:
+    """Families of the fonts that the package carries, registered with matplotlib once; that of matplotlib where they are not there."""
     found: list[str] = []
-    with resources.as_file(resources.files("carbonshed").joinpath(BUNDLED)) as own:
-        if own.is_file():
-            font_manager.fontManager.addfont(str(own))
-            found.append(font_manager.get_font(str(own)).family_name)
-    installed = {entry.name for entry in font_manager.fontManager.ttflist}
-    found += [family for family in SYSTEM_FAMILIES if family in installed]
-    return (*dict.fromkeys(found), LAST_FAMILY)
+    for name in (BUNDLED, SIGNS):
+        with resources.as_file(resources.files("carbonshed").joinpath(name)) as own:
+            if own.is_file():
+                font_manager.fontManager.addfont(str(own))
+                found.append(font_manager.get_font(str(own)).family_name)
+    return tuple(found) or (LAST_FAMILY,)
 
 
 @cache
-def _characters() -> frozenset[int]:
-    """Code points that at least one of the fonts holds."""
+def families() -> tuple[str, ...]:
+    """Font families in the order in which a glyph is looked for: our own, those of the system, that of matplotlib."""
+    own = own_families()
+    installed = {entry.name for entry in font_manager.fontManager.ttflist}
+    found = [*own, *(family for family in SYSTEM_FAMILIES if family in installed)]
+    return (*dict.fromkeys(name for name in found if name != LAST_FAMILY), LAST_FAMILY)
+
+
+@cache
+def _characters(of: tuple[str, ...]) -> frozenset[int]:
+    """Code points that at least one font of these families holds."""
     held: set[int] = set()
-    for family in families():
+    for family in of:
         path = font_manager.findfont(font_manager.FontProperties(family=family))
         held |= set(font_manager.get_font(path).get_charmap())
     return frozenset(held)
 
 
-def can_draw(text: str) -> bool:
-    """Whether the fonts at hand hold a glyph for every character of `text`.
+def can_draw(text: str, *, own: bool = False) -> bool:
+    """Whether the fonts at hand hold a glyph for every character of `text`; `own`: whether those of the package do.
 
     >>> can_draw("carbon 碳 CO₂ km⁻²")
     True
     """
-    return all(ord(character) in _characters() for character in text if not character.isspace())
+    held = _characters(own_families() if own else families())
+    return all(ord(character) in held for character in text if not character.isspace())
 
 
 def drawable(text: str) -> str:

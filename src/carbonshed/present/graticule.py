@@ -30,6 +30,12 @@ LAND = "data/land_outline.json"
 EARTH_RADIUS_M = 6_378_137.0
 
 
+@cache
+def transformer(source: CRS | int, target: CRS | int) -> Transformer:
+    """From one CRS to another, x before y; made once, which takes longer than all that a map asks of it."""
+    return Transformer.from_crs(source, target, always_xy=True)
+
+
 def degree_text(degrees: float, axis: str) -> str:
     """A longitude (``"x"``, brought to -180..180) or latitude (``"y"``) with its side of the world.
 
@@ -61,8 +67,7 @@ def draw_graticule(panel: Any, crs: CRS | None, *, left: bool = True, bottom: bo
         return
     west, east = panel.get_xlim()
     south, north = panel.get_ylim()
-    to_degrees = Transformer.from_crs(crs, 4326, always_xy=True)
-    to_map = Transformer.from_crs(4326, crs, always_xy=True)
+    to_degrees, to_map = transformer(crs, 4326), transformer(4326, crs)
     x, y = np.meshgrid(np.linspace(west, east, 25), np.linspace(south, north, 25))
     middle = to_degrees.transform((west + east) / 2, (south + north) / 2)[0]
     lon, lat = (np.asarray(part).ravel() for part in to_degrees.transform(x, y))

@@ -8,7 +8,6 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from carbonshed.present.display import display_unit
 from carbonshed.present.folder import INSTITUTIONS, ResultFolder
@@ -26,6 +25,7 @@ from carbonshed.present.plates import (
     region_outline,
     zone_patch,
 )
+from carbonshed.present.shown import ShownFigure
 from carbonshed.present.style import (
     BORDER,
     GREY,
@@ -51,8 +51,6 @@ from carbonshed.present.words import Words
 SCORE_LIMITS = (-2.576, -1.96, 1.96, 2.576)
 """Limits of Gi*: two-sided p of 0.01 and 0.05 of the normal distribution."""
 
-MONEY_QUANTITIES = ("net_compensation", "absolute_compensation")
-
 N_LABELS = 5
 """Payers and recipients whose names stand on the map of amounts."""
 
@@ -60,7 +58,7 @@ N_LABELS = 5
 class Drawing(NamedTuple):
     """A figure and the numbers behind it."""
 
-    figure: Figure
+    figure: ShownFigure
     data: pd.DataFrame
 
 
@@ -202,8 +200,7 @@ def gi_star_map(result: ResultFolder, words: Words) -> Drawing:
 
 def local_statistics(result: ResultFolder, *, money: bool) -> pd.DataFrame:
     """Local statistics of money, or of carbon at the level that maps show: the cells where there are any, else the counties."""
-    table = result.table("spatial_statistics")
-    table = table[table["quantity"].isin(MONEY_QUANTITIES) == money]
+    table = result.statistics("money" if money else "carbon")
     on_grid = ~table["unit_id"].isin([] if result.counties is None else result.counties.index)
     return table[on_grid] if on_grid.any() and not money else table
 
@@ -232,6 +229,10 @@ def thin_borders(result: ResultFolder, table: pd.DataFrame) -> str | None:
 
 def shapes_of_units(result: ResultFolder) -> gpd.GeoSeries:
     """Shape of every cell and county by its id."""
+    return result.once("shapes of units", lambda: _shapes_of_units(result))
+
+
+def _shapes_of_units(result: ResultFolder) -> gpd.GeoSeries:
     found: list[gpd.GeoSeries] = []
     if result.counties is not None:
         found.append(result.counties.geometry)

@@ -15,11 +15,11 @@ from matplotlib.patches import Patch, Polygon
 from matplotlib.path import Path as Outline
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
-from pyproj import CRS, Geod, Transformer
+from pyproj import CRS, Geod
 
 from carbonshed.present.display import number, short
 from carbonshed.present.folder import ResultFolder
-from carbonshed.present.graticule import draw_graticule, draw_locator
+from carbonshed.present.graticule import draw_graticule, draw_locator, transformer
 from carbonshed.present.headings import MARGIN_IN, Heading, fold
 from carbonshed.present.many_cells import MANY_CELLS, joined_rows, lattice, picture
 from carbonshed.present.shown import ShownFigure
@@ -51,7 +51,7 @@ MANY_SHAPES = 3000
 class Plate:
     """A figure with its map panels."""
 
-    figure: Figure
+    figure: ShownFigure
     panels: list[Any]
 
 
@@ -161,7 +161,7 @@ def _locate(figure: Figure, result: ResultFolder) -> None:
     if result.crs is None:
         return
     west, south, east, north = result.bounds
-    to_degrees = Transformer.from_crs(result.crs, 4326, always_xy=True)
+    to_degrees = transformer(result.crs, 4326)
     middle = to_degrees.transform((west + east) / 2, (south + north) / 2)
     rings = [shapely.get_coordinates(part.exterior) for part in shapely.get_parts(result.land) if part.geom_type == "Polygon"]
     outline = [np.column_stack(to_degrees.transform(ring[:, 0], ring[:, 1])) for ring in rings]
@@ -241,24 +241,21 @@ def hatch(panel: Any, shapes: Shapes, *, colour: str = INK, pattern: str = "////
 
 def region_outline(result: ResultFolder) -> Outline | None:
     """The border of the region, to cut cells at: a cell's numbers are those of its part inside. None where there are no counties."""
-    if result.provinces is None:
-        return None
-    paths = outlines(result.provinces.to_numpy())
-    return Outline(np.concatenate([path.vertices for path in paths]), np.concatenate([path.codes for path in paths]))
+    paths = _province_outlines(result)
+    return Outline.make_compound_path(*paths) if paths else None
 
 
-def borders(panel: Any, result: ResultFolder, *, counties: bool = False) -> None:
-    """Provinces (strong), and counties (thin) where asked for; nothing where the study has no counties."""
-    if result.counties is not None and counties:
-        panel.add_collection(
-            PathCollection(outlines(result.counties.geometry.to_numpy()), facecolors="none", edgecolors=BORDER, linewidths=0.2),
-            autolim=False,
-        )
-    if result.provinces is not None:
-        panel.add_collection(
-            PathCollection(outlines(result.provinces.to_numpy()), facecolors="none", edgecolors=STRONG_BORDER, linewidths=0.7),
-            autolim=False,
-        )
+def _province_outlines(result: ResultFolder) -> list[Outline]:
+    """Paths of the provinces; none where there are no counties."""
+    provinces = result.provinces
+    return [] if provinces is None else result.once("outlines of provinces", lambda: outlines(provinces.to_numpy()))
+
+
+def borders(panel: Any, result: ResultFolder) -> None:
+    """Borders of the provinces; nothing where the study has no counties."""
+    paths = _province_outlines(result)
+    if paths:
+        panel.add_collection(PathCollection(paths, facecolors="none", edgecolors=STRONG_BORDER, linewidths=0.7), autolim=False)
 
 
 def furniture(panel: Any, result: ResultFolder, words: Words) -> None:
@@ -301,9 +298,9 @@ def _north_arrow(panel: Any, crs: CRS | None, foot: tuple[float, float], size: f
     angle = 0.0
     if crs is not None and crs.is_projected:
         x, y = float(np.mean(panel.get_xlim())), float(np.mean(panel.get_ylim()))
-        lon, lat = Transformer.from_crs(crs, 4326, always_xy=True).transform(x, y)
+        lon, lat = transformer(crs, 4326).transform(x, y)
         lon2, lat2, _ = Geod(ellps="WGS84").fwd(lon, lat, 0, 10_000)
-        x2, y2 = Transformer.from_crs(4326, crs, always_xy=True).transform(lon2, lat2)
+        x2, y2 = transformer(4326, crs).transform(lon2, lat2)
         angle = float(np.arctan2(x2 - x, y2 - y))
     along, across = np.array([np.sin(angle), np.cos(angle)]), np.array([np.cos(angle), -np.sin(angle)])
     start = np.asarray(foot)
@@ -316,6 +313,10 @@ def _north_arrow(panel: Any, crs: CRS | None, foot: tuple[float, float], size: f
 
 def _emptiest_corner(result: ResultFolder) -> tuple[tuple[float, float], float]:
     """South-west point of the corner box that the region covers least, and the share of it that is covered."""
+    return result.once("emptiest corner", lambda: _least_covered(result))
+
+
+def _least_covered(result: ResultFolder) -> tuple[tuple[float, float], float]:
     west, south, east, north = _padded(result)
     width, height = 0.30 * (east - west), 0.28 * _size(result)
     corners = [(east - width, south), (west, south), (west, north - height), (east - width, north - height)]

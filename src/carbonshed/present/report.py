@@ -27,7 +27,8 @@ from carbonshed.present import fairness_sections as fair
 from carbonshed.present import money_sections as money
 from carbonshed.present import scale_sections as scale
 from carbonshed.present.blocks import Figures, Section
-from carbonshed.present.figures import Progress, as_bytes, available_figures, draw
+from carbonshed.present.figure_files import Progress
+from carbonshed.present.figures import as_bytes, available_figures, draw
 from carbonshed.present.findings import summary, tiles
 from carbonshed.present.folder import ResultFolder
 from carbonshed.present.fonts import has_chinese

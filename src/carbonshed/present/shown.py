@@ -12,10 +12,15 @@ SCREEN_DPI = 110
 
 
 class ShownFigure(Figure):
-    """A figure whose picture is made when a notebook asks for it."""
+    """A figure whose picture is made when a notebook asks for it.
+
+    `all_fonts` tells that one of its texts needs a font of the system (see `carbonshed.present.style.context`).
+    """
+
+    all_fonts = False
 
     def _repr_png_(self) -> bytes:
         buffer = io.BytesIO()
-        with context():
+        with context(all_fonts=self.all_fonts):
             self.savefig(buffer, format="png", dpi=SCREEN_DPI, metadata={"Software": "carbonshed"})
         return buffer.getvalue()

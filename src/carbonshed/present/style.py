@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from carbonshed.checks import choose
 from carbonshed.numerics.natural_breaks import natural_breaks
 from carbonshed.present.display import round_to
-from carbonshed.present.fonts import families
+from carbonshed.present.fonts import families, own_families
 
 ZONE_COLOURS = MappingProxyType({"payment": "#B8482E", "balanced": "#F2E2B3", "recipient": "#1F6F8B", "missing": "#D5D5D5"})
 ZONE_HATCH = MappingProxyType({"payment": "....", "recipient": "\\\\\\\\"})
@@ -64,11 +64,14 @@ HALF_MM = 90.0
 DPI = 200
 
 
-def context() -> AbstractContextManager[None]:
-    """Matplotlib settings of our figures, in force inside ``with``; the caller's own settings come back after it."""
+def context(*, all_fonts: bool = False) -> AbstractContextManager[None]:
+    """Matplotlib settings of our figures, in force inside ``with``; the caller's own settings come back after it.
+
+    With `all_fonts` glyphs that our own fonts lack are looked for in those of the system.
+    """
     return mpl.rc_context(
         {
-            "font.family": list(families()),
+            "font.family": list(families() if all_fonts else own_families()),
             "font.size": 8,
             "text.color": INK,
             "axes.labelcolor": INK,

@@ -74,7 +74,7 @@ def shown_criteria(result: ResultFolder) -> list[str]:
 def choice_of_k_chart(result: ResultFolder, words: Words) -> Drawing:
     """A panel a criterion against the number of zones; what each would choose is filled, the number used is marked."""
     table, names = result.table("choice_of_k"), shown_criteria(result)
-    said: dict[str, Any] = result.choices.get("number_of_zones") or {}
+    said: dict[str, Any] = result.stated("choices", "number_of_zones") or {}
     counts = [int(k) for k in table["zones"]]
     plate = chart_plate(
         result,

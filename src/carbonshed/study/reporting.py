@@ -14,7 +14,8 @@ from typing import Any
 
 from carbonshed.checks import CarbonshedError
 from carbonshed.present.export import export
-from carbonshed.present.figures import absent_figures, available_figures, save_figures
+from carbonshed.present.figure_files import DrawnFrom, save_figures
+from carbonshed.present.figures import absent_figures, available_figures
 from carbonshed.present.folder import ResultFolder
 from carbonshed.present.pdf import print_pdf
 from carbonshed.present.report import render_report
@@ -79,25 +80,34 @@ def figures_left_out(folder: Path, *, lang: str = "en") -> dict[str, str]:
 
 
 def write_figures(folder: Path, *, lang: str = "both", progress: Progress = _silent, **options: Any) -> list[Path]:
-    """Write figures as PNG and PDF, with their data as CSV, into ``figures/``; `options` are those of `present.figures.save_figures`."""
+    """Write figures as PNG and PDF, with their data as CSV, into ``figures/``; `options` as in `present.figure_files.save_figures`."""
     Result.open(folder)
     with _drawn_anew(Store(Path(folder)), "figures/") as drawn:
         drawn += save_figures(Path(folder), lang, progress=progress, **options)
     return drawn
 
 
+def _write_all_figures(store: Store, drawn_from: DrawnFrom, progress: Progress) -> None:
+    """The figures that belong to a result, with what each was drawn from in its manifest."""
+    write_figures(store.folder, progress=progress, drawn_from=drawn_from)
+    _note(store, [], figures=drawn_from.entered)
+
+
 def write_outputs(folder: Path, *, lang: str = "en", progress: Progress = _silent) -> Path:
     """Figures, report, rasters (COG, where there is a grid) and QGIS styles of a result; the path of the report.
 
-    What was drawn from this very result before, and is as it was written, is left as it is.
+    What was drawn from this very result before, and is as it was written, is left as it is; a figure of the result before this one is
+    taken over where all that it was drawn from is the same.
     """
     store = Store(Path(folder))
     if is_drawn(store, lang):
         return store.folder / "report.html"
     wanted = {"cog": "accounts_grid", "qml": "zones"}
     try:
+        earlier = store.before()
+        drawn_from = DrawnFrom(earlier.folder, earlier.read_manifest().get("outputs", {}).get("figures", {}))
         before = _forget(store)
-        write_figures(folder, progress=lambda fraction, message: progress(0.8 * fraction, f"figures: {message}"))
+        _write_all_figures(store, drawn_from, lambda fraction, message: progress(0.8 * fraction, f"figures: {message}"))
         progress(0.8, "report")
         path = write_report(folder, lang=lang, pictures_from=Path(folder) / "figures")
         progress(0.9, "rasters and styles")

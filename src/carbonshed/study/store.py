@@ -143,6 +143,10 @@ class Store:
         """The folder in which the next result grows while this one holds a whole result."""
         return Store(self.folder / NEXT)
 
+    def before(self) -> Store:
+        """Where the result before this one is: for a `next()` the folder whose place it is to take, else this one."""
+        return Store(self.folder.parent) if self.folder.name == NEXT else self
+
     def take(self, following: Store) -> None:
         """Have the whole result in `following`, which is `next()`, take the place of the one that is here."""
         following.folder.rename(self.folder / READY)
