@@ -160,26 +160,26 @@ def _cut_off(start: Integers, near: Integers, region: Integers, v: int, now: int
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator, unused-ignore]
-def _squared_gap(weight: Floats, total: Floats, region: int, mean: Floats) -> float:
+def _squared_gap(means: Floats, region: int, mean: Floats) -> float:
     squared = 0.0
     for f in range(mean.size):
-        apart = total[region, f] / weight[region] - mean[f]
+        apart = means[region, f] - mean[f]
         squared += apart * apart
     return squared
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator, unused-ignore]
-def _best_move(graph: Graph, region: Integers, v: int, heavy: float, mean: Floats, weight: Floats, total: Floats) -> tuple[float, int]:
+def _best_move(graph: Graph, region: Integers, v: int, heavy: float, mean: Floats, weight: Floats, means: Floats) -> tuple[float, int]:
     """Fall of the sum of squares, and the neighbouring region that brings it, if a piece of v's region with this mean goes there."""
     start, near = graph[0], graph[1]
     a = region[v]
-    freed = weight[a] * heavy / (weight[a] - heavy) * _squared_gap(weight, total, a, mean)
+    freed = weight[a] * heavy / (weight[a] - heavy) * _squared_gap(means, a, mean)
     best, target = -np.inf, -1
     for q in range(start[v], start[v + 1]):
         b = region[near[q]]
         if b in (a, target):
             continue
-        gain = freed - weight[b] * heavy / (weight[b] + heavy) * _squared_gap(weight, total, b, mean)
+        gain = freed - weight[b] * heavy / (weight[b] + heavy) * _squared_gap(means, b, mean)
         if gain > best or (gain == best and b < target):
             best, target = gain, b
     return best, target
@@ -193,7 +193,7 @@ def move_borders(graph: Graph, region: Integers, regions: int, min_size: int, to
     size, weight, total = region_sums(graph, region, regions)
     mark, owner, found = np.zeros(n, np.int64), np.zeros(n, np.int64), np.empty(n + 1, np.int64)
     queue, queued = np.empty(n, np.int64), np.zeros(n, np.bool_)  # a ring; a vertex stands in it at most once
-    mean, piece = np.empty(features), np.empty(features)
+    mean, piece, means = np.empty(features), np.empty(features), total / weight.reshape(regions, 1)
     fall, moves, now = 0.0, 0, 0
     for _ in range(rounds):
         head, waiting, before = 0, 0, fall
@@ -219,7 +219,7 @@ def move_borders(graph: Graph, region: Integers, regions: int, min_size: int, to
                         piece[f] += g_total[found[q], f]
                 for f in range(features):
                     mean[f] = piece[f] / heavy
-                gain, target = _best_move(graph, region, v, heavy, mean, weight, total)
+                gain, target = _best_move(graph, region, v, heavy, mean, weight, means)
                 if target < 0 or gain <= tolerance:
                     lost = -1
                     break
@@ -240,6 +240,7 @@ def move_borders(graph: Graph, region: Integers, regions: int, min_size: int, to
             for f in range(features):
                 total[a, f] -= piece[f]
                 total[target, f] += piece[f]
+                means[a, f], means[target, f] = total[a, f] / weight[a], total[target, f] / weight[target]
             found[lost] = v
             for q in range(lost + 1):
                 region[found[q]] = target

@@ -30,10 +30,10 @@ def by_first_member(labels: Integers) -> Integers:
 
 
 @njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator, unused-ignore]
-def _join_cost(weight: Floats, total: Floats, a: int, b: int) -> float:
+def _join_cost(weight: Floats, mean: Floats, a: int, b: int) -> float:
     squared = 0.0
-    for f in range(total.shape[1]):
-        apart = total[a, f] / weight[a] - total[b, f] / weight[b]
+    for f in range(mean.shape[1]):
+        apart = mean[a, f] - mean[b, f]
         squared += apart * apart
     return weight[a] * weight[b] / (weight[a] + weight[b]) * squared
 
@@ -48,13 +48,13 @@ def _now(into: Integers, region: int) -> Any:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator, unused-ignore]
-def _cheapest(region: int, near: Integers, into: Integers, size: Integers, weight: Floats, total: Floats, below: int) -> tuple[float, int]:
+def _cheapest(region: int, near: Integers, into: Integers, size: Integers, weight: Floats, mean: Floats, below: int) -> tuple[float, int]:
     """Least cost of joining a region with a neighbour of a higher id, one of them smaller than `below`, and that neighbour; or inf, -1."""
     least, best = np.inf, -1
     for old in near:
         other = _now(into, old)
         if other > region and (size[region] < below or size[other] < below):
-            cost = _join_cost(weight, total, region, other)
+            cost = _join_cost(weight, mean, region, other)
             if cost < least or (cost == least and other < best):
                 least, best = cost, other
     return least, best
@@ -87,7 +87,13 @@ def agglomerate(graph: Graph, regions: int, min_size: int) -> Integers:
     n, features = g_total.shape
     weight, size, total = np.zeros(2 * n), np.zeros(2 * n, np.int64), np.zeros((2 * n, features))
     weight[:n], size[:n], total[:n] = g_weight, g_size, g_total
-    links = [near[start[a] : start[a + 1]] for a in range(n)]
+    mean = np.empty_like(total)
+    mean[:n] = g_total / g_weight.reshape(n, 1)
+    first, last = np.zeros(2 * n, np.int64), np.zeros(2 * n, np.int64)  # of the neighbours of each region in `around`
+    first[:n], last[:n] = start[:-1], start[1:]
+    used = near.size
+    around = np.empty(4 * used, np.int64)
+    around[:used] = near
     into, seen = np.arange(2 * n), np.full(2 * n, -1, np.int64)
     blocks = (2 * n - 1) // BLOCK + 1
     cost, mate = np.full(2 * n, np.inf), np.full(2 * n, -1, np.int64)
@@ -95,7 +101,7 @@ def agglomerate(graph: Graph, regions: int, min_size: int) -> Integers:
     below = min_size if min_size > 1 else EVERY
     left = new = n
     for a in range(n):
-        cost[a], mate[a] = _cheapest(a, links[a], into, size, weight, total, below)
+        cost[a], mate[a] = _cheapest(a, around[first[a] : last[a]], into, size, weight, mean, below)
     while below < EVERY or left > regions:
         a = _least(cost, block_least, stale)
         b = mate[a]
@@ -105,30 +111,36 @@ def agglomerate(graph: Graph, regions: int, min_size: int) -> Integers:
             below = EVERY
             for each in range(new):
                 if into[each] == each:
-                    cost[each], mate[each] = _cheapest(each, links[each], into, size, weight, total, below)
+                    cost[each], mate[each] = _cheapest(each, around[first[each] : last[each]], into, size, weight, mean, below)
             stale[:] = True
             continue
         into[a], into[b] = new, new
         weight[new], size[new] = weight[a] + weight[b], size[a] + size[b]
         for f in range(features):
             total[new, f] = total[a, f] + total[b, f]
-        around, found = np.empty(links[a].size + links[b].size, np.int64), 0
+            mean[new, f] = total[new, f] / weight[new]
+        if used + last[a] - first[a] + last[b] - first[b] > around.size:
+            more = np.empty(2 * around.size, np.int64)
+            more[:used] = around[:used]
+            around = more
+        first[new] = used
         for member in (a, b):
-            for old in links[member]:
-                other = _now(into, old)
+            for q in range(first[member], last[member]):
+                other = _now(into, around[q])
                 if other != new and seen[other] != new:
                     seen[other] = new
-                    around[found] = other
-                    found += 1
-        links.append(around[:found])
+                    around[used] = other
+                    used += 1
+        last[new] = used
         for gone in (a, b):
             cost[gone], stale[gone // BLOCK] = np.inf, True
-        for other in around[:found]:
+        for q in range(first[new], used):
+            other = around[q]
             if mate[other] == a or mate[other] == b:
-                cost[other], mate[other] = _cheapest(other, links[other], into, size, weight, total, below)
+                cost[other], mate[other] = _cheapest(other, around[first[other] : last[other]], into, size, weight, mean, below)
                 stale[other // BLOCK] = True
             elif size[other] < below or size[new] < below:
-                joined = _join_cost(weight, total, other, new)
+                joined = _join_cost(weight, mean, other, new)
                 if joined < cost[other]:
                     cost[other], mate[other], stale[other // BLOCK] = joined, new, True
         left -= 1
@@ -136,18 +148,22 @@ def agglomerate(graph: Graph, regions: int, min_size: int) -> Integers:
     return np.array([_now(into, v) for v in range(n)])
 
 
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator, unused-ignore]
 def part_of(graph: Graph, members: Integers) -> Graph:
     """The graph of some vertices, in their order, with the links among them."""
     start, near, size, weight, total = graph
-    place = np.full(size.size, -1)
-    place[members] = np.arange(members.size)
-    counts = np.diff(start)[members]
-    first = np.repeat(start[members] - np.concatenate(([0], np.cumsum(counts)[:-1])), counts)
-    ends = place[near[first + np.arange(first.size)]]
-    inside = ends >= 0
-    rows = np.repeat(np.arange(members.size), counts)[inside]
-    begin = np.concatenate(([0], np.cumsum(np.bincount(rows, minlength=members.size))))
-    return begin, ends[inside], size[members], weight[members], total[members]
+    place, begin, links = np.full(size.size, -1), np.zeros(members.size + 1, np.int64), 0
+    for v in range(members.size):
+        place[members[v]] = v
+        links += start[members[v] + 1] - start[members[v]]
+    ends, found = np.empty(links, np.int64), 0
+    for v in range(members.size):
+        for q in range(start[members[v]], start[members[v] + 1]):
+            if place[near[q]] >= 0:
+                ends[found] = place[near[q]]
+                found += 1
+        begin[v + 1] = found
+    return begin, ends[:found].copy(), size[members], weight[members], total[members]
 
 
 def split_up(graph: Graph, labels: Integers, regions: int, min_size: int) -> Integers:
