@@ -17,7 +17,7 @@ from carbonshed.numerics.transport import transport_of_pairs
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-TOGETHER = 8
+TOGETHER = 3
 """Places that are taken for one in the coarser programme that the first prices come from."""
 
 NOT_KNOWN = -(2.0**50)
@@ -174,7 +174,7 @@ class PlacePairs:
         return ask_rows[near.asked], among_rows[near.found], near.is_all
 
     def _first_prices(self, supply: Integers, need: Integers) -> tuple[Floats, Floats]:
-        """Whole prices of all payers and recipients, carried over from a programme of an eighth as many of each."""
+        """Whole prices of all payers and recipients, carried over from a programme of a third as many of each."""
         (some, pays), (others, gets) = _together(self.payers, supply), _together(self.recipients, need)
         plan = transport_of_pairs(pays, gets, self.part(some, others))
         u, v = np.full(self.shape[0], NOT_KNOWN), np.full(self.shape[1], NOT_KNOWN)
