@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
+from posixpath import commonprefix
 from typing import Literal
 
 Severity = Literal["error", "warning"]
@@ -74,11 +75,20 @@ def examples(values: Iterable[object], limit: int = MAX_EXAMPLES) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name closest to `name`, or None where nothing is close."""
+    """The known name closest to `name`, or None where nothing is close; of three that are close the one that begins like it.
+
+    >>> nearest("zones", ["counties", "zoning"])
+    'zoning'
+    """
     if len(str(name)) > MAX_COMPARED:
         return None
-    found = get_close_matches(str(name), [text for item in known if len(text := str(item)) <= MAX_COMPARED], n=1, cutoff=0.5)
-    return found[0] if found else None
+    found = get_close_matches(str(name), [text for item in known if len(text := str(item)) <= MAX_COMPARED], n=3, cutoff=0.5)
+
+    def begins_alike(text: str) -> int:
+        shared = commonprefix([text.lower(), str(name).lower()])
+        return len(shared) if shared.isalpha() else 0  # codes of counties all begin alike
+
+    return max(found, key=begins_alike, default=None)
 
 
 @dataclass(frozen=True)
@@ -190,6 +200,20 @@ def choose(value: str, options: Iterable[str], *, where: str) -> str:
     near = nearest(value, known)
     hint = f"Did you mean {near!r}?" if near else f"Use one of {', '.join(known)}."
     raise refuse("unknown_option", expected=f"one of {', '.join(known)}", got=repr(value), where=where, fix=hint)
+
+
+def check_name(path: object, *, where: str) -> None:
+    """Refuse a path whose bytes are no UTF-8: of the libraries that read maps and tables, none takes it.
+
+    Raises
+    ------
+    InputError
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        fix = "Rename the file or folder."
+        raise refuse("not_utf8", expected="a name in UTF-8", got=str(path), where=where, fix=fix) from error
 
 
 def check_columns(have: Iterable[object], need: Iterable[str], *, where: str) -> None:

@@ -17,6 +17,8 @@ from carbonshed.checks import FolderError, Problem
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM)
+BARRED = (errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
+"""The disk takes no more; the folder is closed; something else stands in the way, or the name is none."""
 
 
 def part_of(path: Path) -> Path:
@@ -39,7 +41,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     temporary = part_of(path)
     with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         try:
             yield temporary
             flush(temporary)
@@ -51,13 +53,27 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Say of a disk that is full, or a folder that cannot be written, that `path` could not be written and what to do."""
+    """Say of a disk that is full, or a place that cannot be written, that `path` could not be written and what to do."""
     try:
         yield
     except OSError as error:
-        if error.errno in (*FULL, *CLOSED):
+        if error.errno in (*FULL, *CLOSED, *BARRED):
             raise cannot_write(path, error) from error
         raise
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those it stands in, where they are not there.
+
+    Raises
+    ------
+    FolderError
+        If that cannot be done, whatever the reason.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(folder, error) from error
 
 
 def write_bytes(path: Path, content: bytes) -> Path:

@@ -79,7 +79,7 @@ def test_toml_says_where_it_broke(tmp_path: Path) -> None:
     cases = {
         b"a = 1\nb = = 2\n": "line 2",
         b"a = 1\n" + b"a." * 1000 + b"b = 1": "line 2",
-        b"a = '\xff'": "position 5",
+        b"a = '\xff'": "0xff.*line 1",
         b"a = " + b"[" * 100_000: "nested too deeply",
         b"#" * 2_000_001: "at most",
     }

@@ -45,14 +45,13 @@ def test_a_missing_table_names_those_there_are(tmp_path):
         store.read_table("flows")
 
 
-def test_verify_finds_a_changed_and_a_missing_file(tmp_path):
-    store = Store(tmp_path)
-    files = {f"tables/{n}.parquet": store.write_table(n, pd.DataFrame({"x": [1]})) for n in ("a", "b")}
-    store.write_manifest({"schema_version": 1, "steps": [{"files": files}], "base": str(tmp_path)})
-    assert verify(tmp_path) == []
-    store.table_path("a").write_bytes(b"x")
-    store.table_path("b").unlink()
-    assert {p.code for p in verify(tmp_path)} == {"file_changed", "file_missing"}
+def test_verify_finds_a_changed_and_a_missing_file(done_study, tmp_path):
+    out = done_study / "results"
+    store = Store(out)
+    assert verify(out) == []
+    store.table_path("flows").write_bytes(b"x")
+    store.table_path("zones").unlink()
+    assert {p.code for p in verify(out)} == {"file_changed", "file_missing"}
     with pytest.raises(InputError, match="manifest"):
         verify(tmp_path / "none")
 

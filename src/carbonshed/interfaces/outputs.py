@@ -83,7 +83,7 @@ def export(
 
         is_inside = out is None or out.resolve().is_relative_to(result.resolve())  # elsewhere, the result is only read
         with one_writer_of(result) if is_inside else nullcontext():
-            paths = write_exports(result, listed(formats), out=out)
+            paths = write_exports(result, listed(formats) or [""], out=out)  # none is as wrong as one that is not known
         give({"ok": True, "files": [str(p) for p in paths]} if as_json else "\n".join(str(p) for p in paths))
 
 

@@ -375,8 +375,12 @@ def _read_table(file: Path, needed: tuple[str, ...]) -> pd.DataFrame:
     """A table with ``unit_id`` as a column; GeoParquet becomes a GeoDataFrame."""
     if not file.is_file():
         raise refuse("no_table", expected="a table of the result", got="no such file", where=str(file), fix="Run the study again.")
-    has_geometry = b"geo" in (pq.read_schema(file).metadata or {})
-    table = gpd.read_parquet(file) if has_geometry else pd.read_parquet(file)
+    try:
+        has_geometry = b"geo" in (pq.read_schema(file).metadata or {})
+        table = gpd.read_parquet(file) if has_geometry else pd.read_parquet(file)
+    except Exception as error:  # a foreign reader raises what it likes
+        fix = "Run the study again: it is written anew."
+        raise refuse("damaged_table", expected="a table as the run wrote it", got=str(error), where=str(file), fix=fix) from error
     return _checked(table, needed, file.stem)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import stat
 import tomllib
 from collections.abc import Iterator
@@ -21,6 +22,9 @@ MAX_UNPACKED_BYTES = 2**31
 
 FREE_BYTES = 2**26
 MAX_PACKING = 200
+
+WINDOWS_PATH = re.compile(r'"[^"]*[A-Za-z.]:?\\[^"]*"')
+"""A path with backslashes in double quotes, in which TOML takes them for signs of its own."""
 
 KINDS = {
     stat.S_IFDIR: "a folder",
@@ -147,13 +151,28 @@ def read_toml(path: str | Path, *, expected: str = "a TOML file in UTF-8") -> di
         raise refuse(
             "too_large", expected=f"{expected} of at most {MAX_TOML_BYTES:,} bytes", got=got, where=str(file), fix="Check the path."
         )
-    with reading(file, expected=expected, fix="Mend the line named.", code="not_toml"):
-        text = file.read_text(encoding="utf-8-sig")
+    data = file.read_bytes()
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        got = f"byte 0x{data[error.start]:02x}, which is none of UTF-8, in line {data.count(bytes([10]), 0, error.start) + 1}"
+        raise refuse("not_utf8", expected=expected, got=got, where=str(file), fix="Save the file as UTF-8.") from error
+    with reading(file, expected=expected, fix=_toml_fix(text), code="not_toml"):
         for number, line in enumerate(text.splitlines(), start=1):
             if line.partition("=")[0].count(".") > MAX_DOTS:  # the parser takes the square of their number
                 got = f"a key of more than {MAX_DOTS} parts in line {number}"
                 raise refuse("not_toml", expected=expected, got=got, where=str(file), fix="Mend the line named.")
         return tomllib.loads(text)
+
+
+def _toml_fix(text: str) -> str:
+    """The way to mend a file that is not TOML; of what editors and Windows put into it, by line."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if any(quote in line.partition("#")[0] for quote in "“”‘’") and '"' not in line.partition("#")[0]:
+            return f'Mend the line named: quotes must be straight, as in "..." (line {number}).'
+        if WINDOWS_PATH.search(line):
+            return f"Mend the line named: a path is written with / or in single quotes (line {number})."
+    return "Mend the line named."
 
 
 def _first_line(error: BaseException) -> str:
@@ -163,4 +182,4 @@ def _first_line(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+    return lines[0].rstrip(".") if lines else type(error).__name__

@@ -81,7 +81,7 @@ def tabulate_land_area(
         Whether a pixel belongs to the unit that holds its centre, or is split by area. ``auto`` is exact for grids and pieces and for
         polygons whose median holds fewer than 400 pixels.
     bands : None, "by_description" or mapping
-        None: the first band. ``"by_description"``: the band whose description is the year. Or year -> band number from 1.
+        None: the one band there is. ``"by_description"``: the band whose description is the year. Or year -> band number from 1.
     options, split_shrub :
         Policies of the legend, see `read_legend`.
     min_coverage : float

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rasterio.enums import ColorInterp, MaskFlags
 
 from carbonshed.checks import InputError, Problem, choose, examples, refuse
 from carbonshed.readers.legend import Legend
@@ -66,9 +67,12 @@ def _band(dataset: Any, path: Path, year: int, bands: Bands, shared: bool, probl
     """Number of the band of a year, 0 where it is missing."""
     where = str(path)
     if bands is None:
-        if shared and dataset.count > 1:
-            fix = 'Give bands = "by_description" or {year: band}.'
-            problems.append(Problem("which_band", "to know which band is which year", f"{dataset.count} bands", where, fix))
+        if dataset.count - list(dataset.colorinterp).count(ColorInterp.alpha) > 1:
+            expected, fix = "to know which band is which year", 'Give bands = "by_description" or {year: band}.'
+            if not shared:
+                expected = "one band of class codes"
+                fix = f"Give the raster of class codes, or [land_cover] band = {{ {year} = 1 }} where band 1 holds them."
+            problems.append(Problem("which_band", expected, f"{dataset.count} bands", where, fix))
             return 0
         return 1
     if isinstance(bands, str):
@@ -100,6 +104,14 @@ def _layer_problems(layer: Layer, legend: Legend) -> list[Problem]:
         problems.append(
             Problem("not_integer", "whole numbers (class codes)", got, where, "Convert it to an integer type, or give the raster of codes.")
         )
+    if MaskFlags.per_dataset in dataset.mask_flag_enums[layer.band - 1]:
+        fix = "Write a nodata code into the pixels outside (gdalwarp -dstnodata 0), and no mask."
+        problems.append(Problem("mask_band", "nodata as a code among the pixels", "a mask or alpha band", where, fix))
+    scale, offset = dataset.scales[layer.band - 1], dataset.offsets[layer.band - 1]
+    if (scale, offset) != (1, 0):
+        got = f"a scale of {scale:g} and an offset of {offset:g}"
+        fix = "Take them away where the pixels hold codes (gdal_edit -scale 1 -offset 0), or give the raster of codes."
+        problems.append(Problem("scaled_codes", "class codes as they stand", got, where, fix))
     tag = nodata_tag(layer)
     if tag is not None and tag in legend.codes:
         fix = "Correct the nodata tag of the file (gdal_edit -unsetnodata), or map the code to nodata in the legend."

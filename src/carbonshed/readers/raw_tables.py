@@ -29,6 +29,9 @@ MAX_SHEET_ROWS = 1_048_576
 MAX_SHEET_COLUMNS = 16_384
 """What a table may hold, checked before and while it is read; the last two are Excel's own limits."""
 
+OLE_MARK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+"""How files of the old Office begin, and all that it locks with a password."""
+
 BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
 
@@ -185,6 +188,11 @@ def _read_excel(file: Path, sheet: str | None) -> pd.DataFrame:
     import openpyxl
 
     check_unpacked_size(file)
+    with file.open("rb") as stream:
+        if stream.read(len(OLE_MARK)) == OLE_MARK:
+            got = "an old .xls, or a workbook with a password"
+            fix = "Save it as .xlsx without a password, or as CSV in UTF-8."
+            raise refuse("not_excel", expected="an Excel workbook (.xlsx)", got=got, where=str(file), fix=fix)
     with reading(file, expected="an Excel workbook", fix="Save it again as .xlsx, or as CSV in UTF-8.", code="not_excel"):
         book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
         try:
@@ -213,7 +221,7 @@ def _sheet_rows(sheet: Any, file: Path) -> list[list[str]]:
     if not hasattr(sheet, "iter_rows"):
         raise refuse("not_a_sheet", expected="a sheet of cells", got="a chart", where=str(file), fix="Name the sheet of the table.")
     rows: list[list[str]] = []
-    for number, found in _parsed_rows(sheet):
+    for number, found in _parsed_rows(sheet, file):
         if number > MAX_SHEET_ROWS:
             raise _too_large(file, f"a row {number:,}", f"at most {MAX_SHEET_ROWS:,} rows")
         if number <= len(rows):
@@ -226,14 +234,25 @@ def _sheet_rows(sheet: Any, file: Path) -> list[list[str]]:
     return rows
 
 
-def _parsed_rows(sheet: Any) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+def _parsed_rows(sheet: Any, file: Path) -> Iterator[tuple[int, list[dict[str, Any]]]]:
     """Number and cells of each row as they stand in the file, by the parser of openpyxl."""
-    from openpyxl.worksheet._reader import WorkSheetParser
+    from openpyxl.worksheet._reader import FORMULA_TAG, VALUE_TAG, WorkSheetParser
+
+    class Parser(WorkSheetParser):
+        """A formula that no program has computed yet is no empty cell; one that gives an empty text is."""
+
+        def parse_cell(self, element: Any) -> dict[str, Any]:
+            cell: dict[str, Any] = super().parse_cell(element)
+            if element.find(FORMULA_TAG) is not None and not element.findtext(VALUE_TAG) and element.get("t") != "str":
+                got = f"one without in cell {_reference(cell['row'], cell['column'])}"
+                fix = "Open the workbook in a spreadsheet program, which computes it, and save it."
+                raise refuse("formula_without_value", expected="formulas with their values", got=got, where=str(file), fix=fix)
+            return cell
 
     book = sheet.parent
     dates = {"epoch": book.epoch, "date_formats": book._date_formats, "timedelta_formats": book._timedelta_formats}
     with sheet._get_source() as source:
-        yield from WorkSheetParser(source, sheet._shared_strings, data_only=True, **dates).parse()
+        yield from Parser(source, sheet._shared_strings, data_only=True, **dates).parse()
 
 
 def _row_cells(found: list[dict[str, Any]], number: int, file: Path) -> list[str]:

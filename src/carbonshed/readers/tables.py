@@ -25,6 +25,13 @@ NEEDED = ("fiscal_revenue_yuan", "engel_coefficient")
 LARGEST = 1e18
 """Of no county is any quantity larger in its unit: the world's yearly product is some 1e15 yuan."""
 
+FEW_PERSONS = 100
+GDP_A_HEAD = (100.0, 3e6)
+SEVERAL = 3
+"""Of no study does half of the counties have fewer people, or a GDP a head beyond this, from the poorest to the richest of any year; people
+are judged from several rows on.
+"""
+
 CARBON_WORDS = re.compile(r"carbon|co2|emission|碳|排放", re.IGNORECASE)
 STOCK_WORDS = re.compile(r"stock|storage|储|存量|碳库", re.IGNORECASE)
 """With a word of carbon these name a stock, which is no yearly flow."""
@@ -214,6 +221,8 @@ def _raw_problems(
     if missing:
         near = [f"{column!r} might be {found!r}" for column in missing if (found := nearest(column, raw.columns))]
         fix = f"Name the columns as they stand in the table{' (' + '; '.join(near) + ')' if near else ''}."
+        if sum(not re.fullmatch(r"(\(\d+\))?", str(each).strip()) for each in raw.columns) == 1 < len(raw.columns):
+            fix = "The first line holds the headers: take the title above them away."
         return [Problem("missing_column", f"columns {', '.join(missing)}", f"columns {examples(raw.columns, 12)}", where, fix)]
     bad_years = raw[year][raw[year].map(_whole_year).isna()]
     if len(bad_years):
@@ -305,7 +314,27 @@ def _doubts(rows: pd.DataFrame, columns: dict[str, tuple[str, float | None]], id
             )
             got = f"{got} for {examples(lacking.unique())}"
             problems.append(Problem(code, expected, got, f"{where}, column {header}", fix, "warning"))
-    return problems
+    return problems + _unit_doubts(rows, columns, where)
+
+
+def _unit_doubts(rows: pd.DataFrame, columns: dict[str, tuple[str, float | None]], where: str) -> list[Problem]:
+    """People and GDP a head that look like a yearbook's units, 10^4 persons (万人) or 10^8 yuan (亿元), by their medians."""
+    values = {name: _numbers(rows[header]) for header, (name, _) in columns.items() if name in ("population", "gdp_yuan")}
+    known = {name: numbers[np.isfinite(numbers) & (numbers > 0)] for name, numbers in values.items()}
+    fix = "Write persons and yuan (a yearbook often gives 万人 and 亿元); nothing to do if the numbers are true."
+    people = known.get("population", pd.Series(dtype=float))
+    if len(people) >= SEVERAL and people.median() < FEW_PERSONS:
+        got = f"half of the counties below {people.median():,.6g}"
+        return [Problem("unit_of_population", "population in persons", got, where, fix, "warning")]
+    if len(known) < 2:
+        return []
+    a_head = (known["gdp_yuan"] / known["population"]).dropna()
+    low, high = GDP_A_HEAD
+    if len(a_head) and not low <= a_head.median() <= high:
+        got = f"{a_head.median():,.3g} in the middle county"
+        expected = f"a GDP of {low:,g} to {high:,g} yuan a person and year"
+        return [Problem("unit_of_gdp", expected, got, where, fix, "warning")]
+    return []
 
 
 def _coverage_problems(
@@ -322,7 +351,8 @@ def _coverage_problems(
         problems.append(Problem("missing_year", "rows for every year of the study", got, where, fix))
     if ids is None or rows.empty:
         return problems
-    known, present = [str(each) for each in ids], rows[id].astype(str)
+    known, present = [str(each) for each in ids], rows[id].dropna().astype(str)  # a row without an id is named as such
+    have = have[present.index]
     place, there = {each: number for number, each in enumerate(known)}, set(present.unique())
     strangers = [each for each in present.unique() if each not in place]
     if strangers:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from datetime import date, time
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +18,8 @@ from carbonshed.study.section import Positive, Section, Share, Year, YearBands
 ZONING_SETS = ("budget", "nrca", "density")
 
 MAX_PROBLEMS = 100
+KIND = re.compile(r"(float|int|str|bool|none|constrained-\w+|(literal|list|dict|tuple|function-\w+)\[.*\])")
+"""What pydantic calls the kinds that a value may be of."""
 """Of one study.toml: more of the same help nobody."""
 
 
@@ -264,7 +269,18 @@ def parse_spec(data: dict[str, Any], *, where: str = "study.toml") -> Spec:
     try:
         return Spec.model_validate(data)
     except ValidationError as error:
-        raise InputError([_problem(dict(e), where) for e in error.errors()[:MAX_PROBLEMS]]) from error
+        raise InputError([_problem(dict(e), where) for e in _merged(error.errors()[:MAX_PROBLEMS])]) from error
+
+
+def _merged(errors: Sequence[Any]) -> list[dict[str, Any]]:
+    """The errors of a value that may be of several kinds as one: pydantic gives one for each kind, whose name is the last of its place."""
+    merged: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for error in errors:
+        place = tuple(part for part in error["loc"] if not KIND.fullmatch(str(part)))
+        known = merged.setdefault(place, {**error, "loc": place})
+        if known["msg"] != error["msg"]:
+            known["msg"] = f"{known['msg']}, or {error['msg'].removeprefix('Input should be ')}"
+    return list(merged.values())
 
 
 def _problem(error: dict[str, Any], where: str) -> Problem:
@@ -280,9 +296,11 @@ def _problem(error: dict[str, Any], where: str) -> Problem:
         return Problem("unknown_key", "a known key", repr(key), place, fix)
     if error["type"] == "missing":
         return Problem("missing_key", f"the key {key!r}", "nothing", place, "Add it; `carbonshed init DIR` writes a commented example.")
-    text = error["msg"].removeprefix("Value error, ")
+    text = error["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    for theirs, ours in (("a valid ", "a "), ("dictionary", "table"), ("a string", "a text")):
+        text = text.replace(theirs, ours)
     got = error.get("input")
-    shown = repr(got) if isinstance(got, str | int | float | bool | list | None) else "this section"
+    shown = "this section" if isinstance(got, dict | BaseModel) else str(got) if isinstance(got, date | time) else repr(got)
     if error["type"] == "value_error":
         return Problem("contradiction", "values that go together", text, place, "Change one of them.")
     hint = ""

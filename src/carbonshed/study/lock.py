@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from carbonshed.checks import FolderError, Problem
-from carbonshed.files import cannot_write, writing
+from carbonshed.files import cannot_write, make_folder, writing
 from carbonshed.study.store import Store
 
 try:
@@ -41,7 +41,7 @@ def one_writer(folder: Path) -> Iterator[dict[str, Any] | None]:
     FolderError
         At once, if another process or thread holds it: the message names the process, host, start and command.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     path = folder / LOCK
     try:
         handle = _acquire(path)
@@ -143,7 +143,7 @@ def _read(handle: int) -> dict[str, Any] | None:
 def _write(handle: int, content: dict[str, Any]) -> None:
     os.ftruncate(handle, 0)
     os.lseek(handle, 0, os.SEEK_SET)
-    os.write(handle, json.dumps(content, ensure_ascii=False).encode())
+    os.write(handle, json.dumps(content, ensure_ascii=False).encode(errors="backslashreplace"))  # a name that is no text, as JSON has it
     os.fsync(handle)
 
 

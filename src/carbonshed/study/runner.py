@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from carbonshed.checks import CarbonshedError
+from carbonshed.checks import CarbonshedError, FolderError, Problem
 from carbonshed.files import discard, write_text, writing
 from carbonshed.readers.row_tasks import RunTasks
 from carbonshed.study.config import Spec
@@ -24,7 +24,7 @@ from carbonshed.study.live_steps import LIVE_TABLES
 from carbonshed.study.lock import one_writer
 from carbonshed.study.manifest import build_manifest
 from carbonshed.study.pipeline import Context, Progress, Step, StepError, StepOutput, run_step, step_parts
-from carbonshed.study.store import Store, StoredTables, digest, listed
+from carbonshed.study.store import STUDY, Store, StoredTables, digest, listed
 
 logger = logging.getLogger(__name__)
 
@@ -120,16 +120,19 @@ def run_into(job: Job, store: Store, finish: Finish | None = None) -> tuple[Stor
     ------
     FolderError
         If the folder cannot be written, or another run is writing it.
+        Or it holds the result of another study.
     InputError, StepError
         If a step fails. A whole result that was there before is there still, and what was finished is gone on with by the next run.
     """
     with one_writer(store.folder), writing(store.folder):
         store.settle()
         before = store.read_manifest()
+        _check_same_study(job, before, store)
         job.exports = before.get("exports", {})
         done = valid_records(store, job.keys)
         if job.is_done(done) and before.get("digest") == job.manifest(done)["digest"]:
             discard(store.next().folder)
+            _leave_study(job, store)
             memory: dict[str, Any] = {}
             job.progress(1.0, "done")
             if finish:
@@ -158,14 +161,30 @@ def _run_in(work: Store, job: Job, done: Records, store: Store) -> dict[str, Any
         done.update({name: record for name, record in there.items() if name not in done})
     manifest = job.manifest(done)
     work.write_manifest(manifest)
+    _leave_study(job, work)  # before the steps: a run that is killed behind its last one has left it too
     work.drop_unlisted(listed(manifest))
     memory: dict[str, Any] = {}
     tables = StoredTables(memory, work)
     _run_steps(job, tables, done, work)
-    write_text(work.folder / "study.toml", job.text)
     work.write_manifest(job.manifest(done))
     job.progress(1.0, "done")
     return memory
+
+
+def _leave_study(job: Job, store: Store) -> None:
+    """Leave the ``study.toml`` by which the run can be repeated, unless it is there."""
+    path = store.folder / STUDY
+    if not path.is_file() or path.read_bytes() != job.text.encode():
+        write_text(path, job.text)
+
+
+def _check_same_study(job: Job, before: Mapping[str, Any], store: Store) -> None:
+    """Refuse to put the result of one study in the place of another's: of another name, from another folder."""
+    if not before or before["study"].get("name") == job.spec.study.name or before["base"] == str(job.base):
+        return
+    got = f"that of {before['study'].get('name')!r}, from {before['base']}"
+    fix = f"Name another result folder: --out DIR; or remove {store.folder}."
+    raise FolderError(Problem("other_study", f"no result, or one of {job.spec.study.name!r}", got, str(store.folder), fix))
 
 
 def _run_steps(job: Job, tables: StoredTables, done: Records, store: Store | None) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -16,10 +17,28 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, allow_inf_nan=False)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _says_something(cls, value: Any, info: ValidationInfo) -> Any:
+        """``price = true`` is no price of 1, and ``table = ""`` is no table."""
+        field = cls.model_fields[str(info.field_name)]
+        if "bool" not in (kinds := str(field.annotation)) and _holds_truth(value, in_dict="dict[" in kinds):
+            raise PydanticCustomError("no_truth", "a number or a text, not true or false")
+        if isinstance(value, str) and not value.strip() and field.default != "":
+            raise PydanticCustomError("empty", "a text that is not empty, or no such key")
+        return value
+
     def changed(self, *keys: str) -> list[str]:
         """Those of `keys` that hold another value than their default (a manifest holds all values, given or not)."""
         fields = type(self).model_fields
         return [key for key in keys if getattr(self, key) != fields[key].default]
+
+
+def _holds_truth(value: Any, *, in_dict: bool) -> bool:
+    """Whether a value of TOML is true or false, or a list (or, if asked, a table) that holds one."""
+    if isinstance(value, dict):
+        return in_dict and any(isinstance(each, bool) for each in value.values())
+    return isinstance(value, bool) or (isinstance(value, list) and any(isinstance(each, bool) for each in value))
 
 
 def _years_are_numbers(band: Any) -> Any:

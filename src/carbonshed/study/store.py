@@ -20,8 +20,9 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 
-from carbonshed.checks import FolderError, InputError, Problem, refuse
-from carbonshed.files import discard, flush, replacing, sweep, write_text
+from carbonshed.checks import FolderError, InputError, Problem, check_name, examples, refuse
+from carbonshed.files import discard, flush, make_folder, replacing, sweep, write_bytes, write_text
+from carbonshed.readers.foreign_files import missing_file, reading
 from carbonshed.schema import SCHEMA_VERSION, check_schema
 
 __all__ = [
@@ -37,8 +38,28 @@ __all__ = [
     "write_text",
 ]
 
-MANIFEST = "manifest.json"
+MANIFEST, STUDY = "manifest.json", "study.toml"
 NEXT, READY = ".next", ".ready"
+WRITTEN = (STUDY, "tables", "figures", "report.html", "rasters", "styles")
+"""What a run writes, or takes away, beside the manifest."""
+
+SHAPE = {
+    "study": dict,
+    "spec": dict,
+    "base": str,
+    "inputs": list,
+    "choices": dict,
+    "totals": list,
+    "balance_checks": list,
+    "warnings": list,
+    "notes": list,
+    "is_simulated": bool,
+    "is_complete": bool,
+    "steps": list,
+    "digest": str,
+}
+STEP_SHAPE = {"name": str, "key": str, "tables": list, "files": dict}
+"""What a manifest and each of its steps hold, by type."""
 
 
 def file_digest(path: Path) -> str:
@@ -66,11 +87,26 @@ class Store:
         self.folder = Path(folder)
 
     def check_writable(self) -> None:
-        """Refuse a folder that cannot be made or written, before anything is computed."""
-        there = next(path for path in (self.folder, *self.folder.absolute().parents) if path.exists())
-        if not there.is_dir() or not os.access(there, os.W_OK):
-            fix = "Name another result folder: --out DIR (in Python: run(out))."
+        """Refuse, before anything is computed, a folder that cannot be made or written, or that holds other people's files.
+
+        Raises
+        ------
+        FolderError
+            Also where the folder holds no result but files of the names that a run writes or takes away: the study itself, say.
+        """
+        check_name(self.folder, where="result folder")
+        fix = "Name another result folder: --out DIR (in Python: run(out))."
+        there = next(path for path in (self.folder, *self.folder.absolute().parents) if os.path.lexists(path))
+        if not there.is_dir():
+            got = missing_file(there) or "a file"
+            raise FolderError(Problem("not_writable", "a folder that can be written", got, str(there), fix))
+        if not os.access(there, os.W_OK):
             raise FolderError(Problem("not_writable", "a folder that can be written", "one that cannot", str(there), fix))
+        if any(os.path.lexists(self.folder / name) for name in (READY, MANIFEST)):
+            return
+        if taken := [name for name in WRITTEN if os.path.lexists(self.folder / name)]:
+            got = f"{', '.join(taken)}, and no {MANIFEST}"
+            raise FolderError(Problem("not_a_result", "a new or empty folder, or one with a result", got, str(self.folder), fix))
 
     def table_path(self, name: str) -> Path:
         """Where the table of that name stands."""
@@ -110,10 +146,19 @@ class Store:
             return {}
         try:
             manifest: dict[str, Any] = json.loads(self.manifest_path.read_text(encoding="utf-8"))
-        except json.JSONDecodeError as error:
-            fix = "Restore the file, or remove the folder and run the study again."
-            raise InputError(Problem("bad_manifest", "a manifest in JSON", str(error), str(self.manifest_path), fix)) from error
-        return check_schema(manifest, where=str(self.manifest_path))
+        except (ValueError, RecursionError) as error:  # not JSON, not UTF-8, nested without end
+            raise self._bad_manifest("a manifest in JSON", str(error)) from error
+        check_schema(manifest, where=str(self.manifest_path))
+        lacks = lacking(manifest, SHAPE)
+        if not lacks:
+            lacks = [f"steps: {name}" for step in manifest["steps"] for name in lacking(step, STEP_SHAPE)]
+        if lacks:
+            raise self._bad_manifest("a whole manifest", f"one without {examples(dict.fromkeys(lacks))}")
+        return manifest
+
+    def _bad_manifest(self, expected: str, got: str) -> InputError:
+        fix = "Restore the file, or remove the folder and run the study again."
+        return InputError(Problem("bad_manifest", expected, got, str(self.manifest_path), fix))
 
     def result_manifest(self) -> dict[str, Any]:
         """The manifest of a folder that must hold a result.
@@ -131,7 +176,8 @@ class Store:
 
     def write_manifest(self, manifest: dict[str, Any]) -> None:
         """Write the manifest in one step."""
-        write_text(self.manifest_path, json.dumps(plain(manifest), ensure_ascii=False, indent=1) + "\n")
+        text = json.dumps(plain(manifest), ensure_ascii=False, indent=1) + "\n"
+        write_bytes(self.manifest_path, text.encode(errors="backslashreplace"))  # a path that is no text, as JSON has it
 
     def settle(self) -> None:
         """Put right what a killed run left: a result that was ready takes its place, halves of files go."""
@@ -161,14 +207,13 @@ class Store:
         before, after = listed(self.read_manifest()), listed(ready.read_manifest())
         for path in sorted(path for path in ready.folder.rglob("*") if path.is_file() and path != ready.manifest_path):
             place = self.folder / path.relative_to(ready.folder)
-            place.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(place.parent)
             path.replace(place)
         for name in before.keys() - after.keys():
             (self.folder / name).unlink(missing_ok=True)
         for folder in {(self.folder / name).parent for name in after}:
             flush(folder)
         ready.manifest_path.replace(self.manifest_path)
-        self.drop_unlisted(after)
         flush(self.folder)
         discard(ready.folder)
 
@@ -177,7 +222,7 @@ class Store:
         for name in names:
             place = self.folder / name
             discard(place)
-            place.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(place.parent)
             try:
                 os.link(source.folder / name, place)
             except OSError:
@@ -223,6 +268,11 @@ class StoredTables(Mapping[str, pd.DataFrame]):
         return len(set(self._memory) | self._stored)
 
 
+def lacking(row: Any, shape: Mapping[str, type]) -> list[str]:
+    """Keys that are not there, or hold something of another type."""
+    return [name for name, kind in shape.items() if not isinstance(row, dict) or not isinstance(row.get(name), kind)]
+
+
 def listed(manifest: Mapping[str, Any]) -> dict[str, str]:
     """Every file that a manifest lists, with its SHA-256: tables, and what was drawn from them."""
     tables = {name: written for step in manifest.get("steps", []) for name, written in step.get("files", {}).items()}
@@ -233,8 +283,9 @@ def read_parquet(path: Path) -> pd.DataFrame:
     """A table from a parquet file; a GeoDataFrame where it has a geometry; index `unit_id` where it has that column."""
     import pyarrow.parquet as pq
 
-    has_geometry = b"geo" in (pq.read_schema(path).metadata or {})
-    table = gpd.read_parquet(path) if has_geometry else pd.read_parquet(path)
+    with reading(path, expected="a table as the run wrote it", fix="Run the study again: it is written anew.", code="damaged_table"):
+        has_geometry = b"geo" in (pq.read_schema(path).metadata or {})
+        table = gpd.read_parquet(path) if has_geometry else pd.read_parquet(path)
     return table.set_index("unit_id") if "unit_id" in table.columns else table
 
 

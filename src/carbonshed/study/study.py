@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from carbonshed.checks import InputError, Problem, nearest, refuse
+from carbonshed.checks import InputError, Problem, check_name, nearest, refuse
 from carbonshed.readers.row_tasks import RunTasks
 from carbonshed.study.config import Spec, parse_spec, read_spec
 from carbonshed.study.inputs import InputFiles, input_files
@@ -88,6 +89,7 @@ class Study:
             With every problem of the file: unknown keys (naming the nearest), wrong values, contradictions.
         """
         file = Path(path)
+        check_name(file, where="study")
         spec, base = read_spec(file), (file if file.is_dir() else file.parent).resolve()
         return cls(spec, base, finder=Finder.beside(base, Path(inputs).resolve() if inputs else None))
 
@@ -239,7 +241,7 @@ class Study:
 def _study_text(study: Study) -> str:
     """The text of the study's own file where it is unchanged, else its values."""
     file = study.base / "study.toml"
-    if file.is_file():
+    with suppress(OSError, ValueError):  # there is none, or one that is not this study's: it was opened by another name
         text = file.read_text(encoding="utf-8-sig")
         if tomllib.loads(text) == study.spec.model_dump(exclude_unset=True):
             return text

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from carbonshed.checks import Problem
+import carbonshed
+from carbonshed.checks import InputError, Problem
+from carbonshed.study.config import read_spec
 from carbonshed.study.exported import export_problems
 from carbonshed.study.manifest import stable_digest
 from carbonshed.study.provenance import places
-from carbonshed.study.store import READY, Store, file_digest, listed
+from carbonshed.study.store import READY, STUDY, Store, file_digest, listed, plain
 
 AGAIN = "Run the study again: it is written anew."
 
@@ -17,7 +19,8 @@ AGAIN = "Run the study again: it is written anew."
 def verify(folder: Path) -> list[Problem]:
     """What is wrong with a result folder; an empty list says that all is as it was written.
 
-    Looked at are every file that the manifest lists (SHA-256), the manifest itself (its digest), every balance check (its relative error
+    Looked at are every file that the manifest lists (SHA-256), the manifest itself (its digest), ``study.toml`` (the values that the
+    manifest states), every balance check (its relative error
     recomputed from the two totals, against its tolerance), every export and term sheet (SHA-256, and whether it was made of this result),
     and every input that is still where it was (SHA-256). An input or export that is no longer there is no fault of the result.
 
@@ -35,7 +38,7 @@ def verify(folder: Path) -> list[Problem]:
     if "digest" in manifest and manifest["digest"] != stable_digest(manifest):
         got = "another digest than the one that stands in it"
         problems.append(Problem("manifest_changed", "the manifest as it was written", got, "manifest.json", AGAIN))
-    return [*problems, *_balances(manifest), *export_problems(store, manifest), *changed_inputs(manifest)]
+    return [*problems, *_study(store, manifest), *_balances(manifest), *export_problems(store, manifest), *changed_inputs(manifest)]
 
 
 def _files(store: Store, manifest: dict[str, Any]) -> list[Problem]:
@@ -48,6 +51,24 @@ def _files(store: Store, manifest: dict[str, Any]) -> list[Problem]:
             fix = "The file was changed after the run; run the study again."
             problems.append(Problem("file_changed", f"SHA-256 {written[:12]}...", f"{found[:12]}...", name, fix))
     return problems
+
+
+def _study(store: Store, manifest: dict[str, Any]) -> list[Problem]:
+    """The ``study.toml`` by which the run can be repeated must be there and state what was run (of another version: be there)."""
+    path = store.folder / STUDY
+    expected = f"{STUDY} with the values of the run"
+    if not path.is_file():
+        return [Problem("file_missing", expected, "no file", str(store.folder), AGAIN)]
+    if manifest.get("carbonshed_version") != carbonshed.__version__:  # its keys and defaults may be others
+        return []
+    try:
+        stated = read_spec(path).model_dump()
+    except InputError as error:
+        return [Problem("study_changed", expected, str(error), STUDY, AGAIN)]
+    if plain(stated) == manifest["spec"]:
+        return []
+    other = [key for key, value in plain(stated).items() if value != manifest["spec"].get(key)]
+    return [Problem("study_changed", expected, f"others in {', '.join(f'[{key}]' for key in other)}", STUDY, AGAIN)]
 
 
 def _balances(manifest: dict[str, Any]) -> list[Problem]:
