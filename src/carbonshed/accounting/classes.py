@@ -88,7 +88,10 @@ def weigh_classes(land_area: LandArea, weights: Mapping[str, float], *, where: s
     >>> weigh_classes(pd.DataFrame({"forest": [2.0], "water": [1.0]}), {"forest": 10.0, "water": 1.0}, where="example").tolist()
     [21.0]
     """
-    areas = class_areas(land_area, extra=weights)
+    return _weighed(class_areas(land_area, extra=weights), weights, where, others)
+
+
+def _weighed(areas: LandArea, weights: Mapping[str, float], where: str, others: float | None) -> Flow:
     if isinstance(areas, pd.DataFrame):
         names, sums = list(areas.columns), areas.sum().to_numpy()
     else:
@@ -120,7 +123,8 @@ def flow_from_classes(land_area: LandArea, per_km2: Mapping[str, float], *, wher
     >>> flow_from_classes(pd.DataFrame({"forest": [2.0, 0.0]}), {"forest": 10.0}, where="example").tolist()
     [20.0, nan]
     """
-    flow, total = weigh_classes(land_area, per_km2, where=where, others=others), total_area(class_areas(land_area, extra=per_km2))
+    areas = class_areas(land_area, extra=per_km2)
+    flow, total = _weighed(areas, per_km2, where, others), total_area(areas)
     if isinstance(flow, pd.Series) and isinstance(total, pd.Series):
         return flow.where(total.notna())
     return flow.where(~np.isnan(total))

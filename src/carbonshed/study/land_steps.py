@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import TypeVar
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
-from carbonshed.accounting.account import carbon_account
 from carbonshed.accounting.allocation import land_weights
 from carbonshed.accounting.coefficients import land_classes
 from carbonshed.checks import refuse, warn
 from carbonshed.compensation.reconcile import account_differences
 from carbonshed.readers.land_cover import tabulate_land_area
 from carbonshed.registry import term
-from carbonshed.spatial.cell_ids import coarse_ids
-from carbonshed.spatial.grid import Grid
+from carbonshed.study.account_levels import (
+    county_accounts,
+    finest_cells,
+    grid_accounts,
+    with_account,
+    with_county_columns,
+)
 from carbonshed.study.allocation_comparison import allocation_comparison, moved_shares
 from carbonshed.study.frames import by_year
 from carbonshed.study.piece_rasters import rasters_on_pieces
@@ -27,8 +31,8 @@ from carbonshed.study.sink_accounts import LandFlows, land_flows
 from carbonshed.study.source_accounts import Sources, allocated_sources
 from carbonshed.study.spreading import Spreader, checked, statistical_totals
 
-TEXT_COLUMNS = ("name", "city", "province", "is_district", "basin")
 ECONOMY = ("gdp_yuan", "population", "fiscal_revenue_yuan")
+Made = TypeVar("Made")
 
 
 def land_area_step(context: Context) -> StepOutput:
@@ -122,9 +126,9 @@ def accounts_step(context: Context) -> StepOutput:
         output.tables["accounts_county"] = _county_accounts_from_table(context, output)
     else:
         pieces = _piece_accounts(context, output)
-        output.tables["accounts_grid"] = _grid_accounts(context, pieces, output)
+        output.tables["accounts_grid"] = grid_accounts(context, pieces, output)
         if context.inputs.counties is not None:
-            output.tables["accounts_county"] = _county_accounts(context, pieces, output)
+            output.tables["accounts_county"] = county_accounts(context, pieces, output)
             _add_differences(context, output)
     source = output.tables.get("accounts_county", output.tables.get("accounts_grid"))
     assert source is not None
@@ -166,31 +170,8 @@ def _county_accounts_from_table(context: Context, output: StepOutput) -> gpd.Geo
         raise refuse(
             "missing_column", expected=", ".join(f"{c}_t" for c in needed), got="no such column", where="[counties] table", fix=fix
         )
-    frame = _with_county_columns(table.drop(columns=["area_km2"], errors="ignore"), counties)
-    return _account(frame)
-
-
-def _with_county_columns(table: pd.DataFrame, counties: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """The table in the order of years and counties, with the counties' names, areas and geometry."""
-    order = pd.MultiIndex.from_product([sorted(table["year"].unique()), counties.index], names=["year", "unit_id"])
-    panel = table.set_index("year", append=True).swaplevel().reindex(order).reset_index("year")
-    columns = [c for c in (*TEXT_COLUMNS, "area_km2") if c in counties]
-    for column in [c for c in columns if c in panel]:
-        panel = panel.drop(columns=column)
-    frame = panel.join(counties[[*columns, "geometry"]])
-    return gpd.GeoDataFrame(frame, geometry="geometry", crs=counties.crs)
-
-
-def _account(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """The frame with its account, columns in the order of the contract."""
-    account = frame.copy()
-    account[["carbon_source", "carbon_sink", "net_carbon_emission"]] = carbon_account(
-        frame["carbon_source"], frame["carbon_sink"]
-    ).to_numpy()
-    first = ["year", *[c for c in ("scale_km", *TEXT_COLUMNS, "area_km2") if c in account]]
-    carbon = ["carbon_source", "carbon_sink", "net_carbon_emission"]
-    rest = [c for c in account if c not in {*first, *carbon, "geometry"}]
-    return account[[*first, *carbon, *rest, "geometry"]]
+    frame = with_county_columns(table.drop(columns=["area_km2"], errors="ignore"), counties)
+    return with_account(frame, frame[["carbon_source", "carbon_sink"]])
 
 
 def _piece_accounts(context: Context, output: StepOutput) -> pd.DataFrame:
@@ -200,11 +181,11 @@ def _piece_accounts(context: Context, output: StepOutput) -> pd.DataFrame:
     spreader = Spreader(pieces, output)
     rasters = rasters_on_pieces(context, pieces, output)
     context.progress(0.1, "economy")
-    economy = _economy(context, spreader)
+    economy = _beside_accounting(context, "economy on pieces", spreader, lambda own: _economy(context, own))
     context.progress(0.2, "sinks")
     land = land_flows(context, spreader, classes, rasters)
     context.progress(0.4, "sources")
-    sources = allocated_sources(context, spreader, rasters, economy)
+    sources = _beside_accounting(context, "sources on pieces", spreader, lambda own: allocated_sources(context, own, rasters, economy))
     if spreader.reports:
         output.tables["allocation_report"] = pd.concat(spreader.reports)
     _say_cropland_sign(context, pieces, land, sources, output)
@@ -215,6 +196,20 @@ def _piece_accounts(context: Context, output: StepOutput) -> pd.DataFrame:
         pieces[quantity] = values
     _compare(context, pieces, land, sources, output)
     return pieces
+
+
+def _beside_accounting(context: Context, name: str, spreader: Spreader, spread: Callable[[Spreader], Made]) -> Made:
+    """What a change of `[accounting]` cannot alter: spread once, its notes, checks and reports told each time."""
+
+    def make() -> tuple[Made, StepOutput, list[pd.DataFrame]]:
+        own = Spreader(spreader.pieces, StepOutput())
+        return spread(own), own.output, own.reports
+
+    made, told, reports = context.shared(name, make, needs=("land_area",), of=context.beside_accounting)
+    spreader.output.notes += told.notes
+    spreader.output.checks += told.checks
+    spreader.reports += reports
+    return made
 
 
 def _economy(context: Context, spreader: Spreader) -> dict[str, np.ndarray]:
@@ -260,10 +255,15 @@ def _say_cropland_sign(context: Context, pieces: pd.DataFrame, land: LandFlows, 
     mode = context.spec.accounting.cropland
     if mode == "source":
         return
-    table = pieces[["year", "cell_id", "area_km2"]].assign(
-        own=sources.main + land.source - land.sink, other=sources.main + land.source_by_coefficients - land.sink_by_coefficients
+    table = pd.DataFrame(
+        {
+            "area_km2": pieces["area_km2"].array,
+            "own": sources.main + land.source - land.sink,
+            "other": sources.main + land.source_by_coefficients - land.sink_by_coefficients,
+        }
     )
-    cells = table.groupby(["year", "cell_id"])[["area_km2", "own", "other"]].sum(min_count=1).reset_index()
+    cell_of_piece, years = finest_cells(context, pieces)
+    cells = table.groupby(cell_of_piece).sum(min_count=1).assign(year=years)
     flips = cells["area_km2"].where(np.sign(cells["own"]) * np.sign(cells["other"]) < 0, 0.0)
     share = flips.groupby(cells["year"]).sum() / cells.groupby("year")["area_km2"].sum()
     output.choices["cropland_sign"] = {"mode": mode, "compared_with": "source", "area_share": {str(y): float(v) for y, v in share.items()}}
@@ -275,87 +275,3 @@ def _say_cropland_sign(context: Context, pieces: pd.DataFrame, land: LandFlows, 
             "zh": f"耕地的符号决定净排放图：若耕地计为碳源、碳汇按地类系数核算，{worst:.0%}面积的净排放变号。",
         }
     )
-
-
-def _grid_accounts(context: Context, pieces: pd.DataFrame, output: StepOutput) -> gpd.GeoDataFrame:
-    """Accounts of the cells of every scale: the finest cells are sums of pieces, coarser cells sums of cells."""
-    grid = context.spec.grid
-    scales = sorted({grid.base_km, *grid.scales_km})
-    where = context.shared(
-        "cells of all sides", lambda: _cells_of_sides(context, pieces, scales), needs=("land_area",), of=[grid.base_km, scales]
-    )
-    values = _summed_columns(pieces)
-    cells = pieces[values].groupby(where.cell_of_piece, sort=False).sum(min_count=1)
-    frames = []
-    before = _sums_by_year(pieces)
-    for step, (side, places) in enumerate(zip(scales, where.places, strict=True)):
-        context.progress(0.6 + 0.3 * step / len(scales), f"cells of {side:g} km")
-        sums = cells.groupby(places.block_of_cell, sort=True).sum(min_count=1)
-        sums.insert(0, "year", places.year)
-        _check_sums(output, f"cells of {side:g} km", before, sums)
-        frames.append(sums.assign(scale_km=float(side), inside_share=sums["area_km2"] / side**2))
-    frame = pd.concat(frames).set_axis(where.unit_id, axis=0)
-    return _account(gpd.GeoDataFrame(frame, geometry=where.geometry.copy(), crs=context.inputs.crs))
-
-
-class _Places(NamedTuple):
-    """Cells of one side, years and ids rising: the year of each, and the place among them of each finest cell and year."""
-
-    year: NDArray[Any]
-    block_of_cell: NDArray[Any]
-
-
-class _CellsOfSides(NamedTuple):
-    """What hangs on the pieces and sides alone: the finest cell and year of each piece, cells of each side, ids and shapes of all."""
-
-    cell_of_piece: NDArray[Any]
-    places: list[_Places]
-    unit_id: pd.Index
-    geometry: Any
-
-
-def _cells_of_sides(context: Context, pieces: pd.DataFrame, scales: list[float]) -> _CellsOfSides:
-    base_km, inputs = context.spec.grid.base_km, context.inputs
-    keys = pieces[["year", "cell_id"]]
-    cell_of_piece = keys.groupby(["year", "cell_id"], sort=False).ngroup().to_numpy()
-    cells = keys[~pd.Index(cell_of_piece).duplicated()].reset_index(drop=True)
-    grid = Grid.over(inputs.land_units, side_km=base_km, crs=inputs.crs)
-    known, places, ids, shapes = cells["cell_id"].unique(), [], [], []
-    for side in scales:
-        k = round(side / base_km)
-        of_cell = pd.Series(coarse_ids(known, k), index=known)
-        groups = cells.assign(unit_id=cells["cell_id"].map(of_cell)).groupby(["year", "unit_id"], sort=True)
-        found = groups.size().index.to_frame(index=False).set_index("unit_id")
-        places.append(_Places(found["year"].to_numpy(), groups.ngroup().to_numpy()))
-        ids.append(found.index)
-        shapes.append(grid.coarsen(k).to_frame().geometry.reindex(found.index))
-    return _CellsOfSides(cell_of_piece, places, ids[0].append(ids[1:]), pd.concat(shapes).array)
-
-
-def _county_accounts(context: Context, pieces: pd.DataFrame, output: StepOutput) -> gpd.GeoDataFrame:
-    counties, table = context.inputs.counties, context.inputs.county_table
-    assert counties is not None
-    values = [c for c in _summed_columns(pieces) if c != "area_km2"]
-    sums = pieces.groupby(["county_id", "year"])[values].sum(min_count=1).rename_axis(index={"county_id": "unit_id"}).reset_index("year")
-    if table is not None:
-        extra = [c for c in table if c not in sums and c not in ("carbon_source", "carbon_sink", "area_km2", *TEXT_COLUMNS)]
-        sums = sums.set_index("year", append=True).join(table.set_index("year", append=True)[extra]).reset_index("year")
-    frame = _with_county_columns(sums, counties)
-    _check_sums(output, "counties", _sums_by_year(pieces), frame)
-    return _account(frame)
-
-
-def _summed_columns(pieces: pd.DataFrame) -> list[str]:
-    return [str(c) for c in pieces if c not in ("year", "cell_id", "county_id")]
-
-
-def _sums_by_year(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame.groupby("year")[["carbon_source", "carbon_sink"]].sum()
-
-
-def _check_sums(output: StepOutput, what: str, before: pd.DataFrame, frame: pd.DataFrame) -> None:
-    after = _sums_by_year(frame)
-    for quantity in before:
-        for year in before.index:
-            row = {"what": f"{quantity}: pieces = {what} [t CO2 a-1]", "year": year}
-            output.checks.append(checked(row, float(before[quantity][year]), float(after[quantity][year])))

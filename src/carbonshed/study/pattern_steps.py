@@ -153,7 +153,8 @@ def zones_and_summary(context: Context, model: ZoneModel, accounts: pd.DataFrame
     lines = lines_of_zones(model.zones, context.input_files.paths, context.tables.get("pieces"), side)
     context.progress(0.6, "explaining")
     reasons = zone_explanations(model)
-    zones = model.zones.assign(**{str(name): part[name].array for part in (lines, reasons) for name in part})
+    beside = {str(name): part[name].array for part in (lines, reasons) for name in part}
+    zones = pd.concat([model.zones, pd.DataFrame(beside, index=model.zones.index)], axis=1)
     output = StepOutput(tables={"zones": zones, "zone_summary": summary})
     for quantity in CARBON:
         for year, rows in by_year(accounts):

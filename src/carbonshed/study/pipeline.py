@@ -130,12 +130,19 @@ class Context:
     @cached_property
     def shapes_from(self) -> dict[str, Any]:
         """What the polygons of the study are made from: what hangs on shapes alone is made once for scenarios that agree on it."""
-        return self._made_from(("counties", "region"), SHAPES)
+        return self.made_from(("counties", "region"), SHAPES)
+
+    @cached_property
+    def beside_accounting(self) -> str:
+        """Digest of all that the account is made from but `[accounting]`, its coefficients and rasters, and the land."""
+        files = ("counties", "region", "county_table", "crosswalk", "emissions", "economy")
+        return digest(self.made_from(files, ("study.years", "study.crs", "counties", "emissions", "economy", "grid")))
 
     def _keep(self, name: str, read: Callable[[], Made], *, files: Sequence[str], keys: Sequence[str]) -> Made:
-        return self.shared(name, read, needs=(), of=self._made_from(files, keys))
+        return self.shared(name, read, needs=(), of=self.made_from(files, keys))
 
-    def _made_from(self, files: Sequence[str], keys: Sequence[str]) -> dict[str, Any]:
+    def made_from(self, files: Sequence[str], keys: Sequence[str]) -> dict[str, Any]:
+        """Digests of the files of these roles, and values of these keys of ``study.toml``."""
         spec = {path: plain(_look_up(self.spec, path)) for path in keys}
         return {"files": {role: self.input_files.digests(role) for role in files}, "spec": spec}
 

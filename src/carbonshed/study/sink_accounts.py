@@ -44,10 +44,7 @@ def land_flows(context: Context, spreader: Spreader, classes: list[str], rasters
         As from `rasters_on_pieces`.
     """
     land, section = spreader.pieces[classes], context.spec.accounting
-    coefficients = study_coefficients(context)
-    by_coefficients = carbon_sink(land, coefficients=coefficients).to_numpy()
-    emitted = direct_source(land, coefficients=coefficients).to_numpy()
-    source = direct_source(land, coefficients=coefficients, cropland_mode=section.cropland).to_numpy()
+    by_coefficients, emitted, source = _by_coefficients(context, land)
     mode = section.sink_mode
     if mode == "landuse_coeff":
         sink = by_coefficients
@@ -65,6 +62,20 @@ def land_flows(context: Context, spreader: Spreader, classes: list[str], rasters
         produced = _production(context, spreader.pieces, land, rasters, "npp")
         sink = production_flows(produced, alpha=section.alpha if mode == "npp_scaled" else 1.0)[0].to_numpy()
     return LandFlows(sink, by_coefficients, source, emitted)
+
+
+def _by_coefficients(context: Context, land: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Sink and direct source by the coefficients, and the source with the cropland mode of the study: once for scenarios with the same."""
+
+    def make() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        coefficients = study_coefficients(context)
+        emitted = direct_source(land, coefficients=coefficients).to_numpy()
+        source = direct_source(land, coefficients=coefficients, cropland_mode=mode).to_numpy()
+        return carbon_sink(land, coefficients=coefficients).to_numpy(), emitted, source
+
+    mode = context.spec.accounting.cropland
+    of = [context.made_from(("coefficients",), ("accounting.coefficients",)), mode]
+    return context.shared("land by coefficients", make, needs=("land_area",), of=of)
 
 
 def study_coefficients(context: Context) -> Any:
