@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from carbonshed.numerics.cut_lines import cut_axis, fold_runs
-from carbonshed.numerics.packed_counts import count_runs, look_up, n_words
+from carbonshed.numerics.packed_counts import count_runs, look_up, look_up_pairs, n_words
 
 
 def edges(draw: st.DrawFn, n: int) -> np.ndarray:
@@ -49,6 +49,12 @@ def test_look_up(dtype: type) -> None:
     table = np.random.default_rng(2).integers(0, 200, high - low + 1).astype(np.uint8)
     block = np.random.default_rng(3).integers(low, high, (40, 50), endpoint=True).astype(dtype)
     assert np.array_equal(look_up(block[:, ::2], table, low), table[block[:, ::2].astype(int) - low])
+
+
+def test_look_up_pairs() -> None:
+    rng = np.random.default_rng(4)
+    table, first, second = (rng.integers(0, n, shape).astype(np.uint8) for n, shape in ((255, (9, 200)), (9, (40, 50)), (200, (40, 50))))
+    assert np.array_equal(look_up_pairs(first[:, ::2], second[:, ::2], table), table[first, second][:, ::2])
 
 
 @st.composite

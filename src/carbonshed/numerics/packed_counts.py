@@ -67,6 +67,20 @@ def count_runs(block: Slots, row_edges: IntArray, column_edges: IntArray, n_clas
     return counts
 
 
+def look_up_pairs(first: Slots, second: Slots, table: Slots) -> Slots:
+    """``table[first, second]`` as an array of bytes; every value of either must lie within the table.
+
+    Examples
+    --------
+    >>> table = np.array([[1, 2], [3, 4]], dtype=np.uint8)
+    >>> look_up_pairs(np.array([[0, 1]], dtype=np.uint8), np.array([[1, 1]], dtype=np.uint8), table).tolist()
+    [[2, 4]]
+    """
+    out = np.empty(first.shape, dtype=np.uint8)
+    _look_up_pairs(np.ascontiguousarray(first).ravel(), np.ascontiguousarray(second).ravel(), table, out.ravel())
+    return out
+
+
 def look_up(block: NDArray[np.integer[Any]], table: Slots, low: int) -> Slots:
     """``table[block - low]`` as an array of bytes; every value of `block` must lie in low .. low + len(table) - 1.
 
@@ -84,6 +98,13 @@ def look_up(block: NDArray[np.integer[Any]], table: Slots, low: int) -> Slots:
 def _look_up(block, table, low, out):  # type: ignore[no-untyped-def]
     for i in range(block.size):
         out[i] = table[np.int64(block[i]) - low]
+
+
+@njit(cache=True, nogil=True)
+def _look_up_pairs(first, second, table, out):  # type: ignore[no-untyped-def]
+    flat, width = table.ravel(), np.uint64(table.shape[1])
+    for i in range(out.size):
+        out[i] = flat[first[i] * width + second[i]]
 
 
 @njit(cache=True, nogil=True)

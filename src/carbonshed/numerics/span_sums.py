@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from carbonshed.numerics.packed_counts import CLASSES_PER_WORD, n_words, packed
+from carbonshed.numerics.packed_counts import CLASSES_PER_WORD, EIGHT, n_words, packed
 from carbonshed.numerics.scanline import FloatArray, IntArray, Spans
 
 SHORT = 8
@@ -23,6 +23,9 @@ NEAR = 2**18
 
 RUN = 192
 """Pixels counted in one word at a time: a byte of it holds up to 255, and whole vectors of a processor leave no rest."""
+
+MOST_WORDS = 2
+"""More classes than these words hold are tallied pixel by pixel, in four tables in turn: a pixel need not wait for one like it before."""
 
 BYTE = np.uint64(255)
 
@@ -100,13 +103,19 @@ def add_values(block: FloatArray, spans: Spans, weights: FloatArray, sums: Float
 @njit(cache=True, nogil=True)
 def _add_spans(block, pointer, row, first, end, share, weights, areas, pixels, whole):  # type: ignore[no-untyped-def]
     n_zones, at = pointer.size - 1, pointer.copy()
-    counts = np.zeros((n_zones, whole.size), np.int64)
+    counts, tallies = np.zeros((n_zones, whole.size), np.int64), np.zeros((4, whole.size), np.int64)
+    is_packed = whole.size <= 8 * MOST_WORDS
     part, weight = np.ones(n_zones), np.zeros(n_zones)  # of what stands in `counts`
     n_rows = max(NEAR // max(block.shape[1], 1), 1)
     for top in range(0, block.shape[0], n_rows):
         bottom = min(top + n_rows, block.shape[0])
         for r in range(top, bottom):
-            _count_line(block[r], whole)
+            if is_packed:
+                _count_line(block[r], whole)
+            else:
+                _tally(block[r], tallies)
+        if not is_packed:
+            _empty_tallies(tallies, whole)
         for k in range(n_zones):
             while at[k] < pointer[k + 1] and row[at[k]] < bottom:
                 s = at[k]
@@ -116,11 +125,16 @@ def _add_spans(block, pointer, row, first, end, share, weights, areas, pixels, w
                     _add_pixels(line, share[s], weights[row[s]], first[s], areas[k], pixels[k])
                     continue
                 if share[s] != part[k] or w != weight[k]:
-                    _weigh(counts[k], part[k], weight[k], areas[k], pixels[k])
+                    _weigh(tallies, counts[k], part[k], weight[k], areas[k], pixels[k])
                     part[k], weight[k] = share[s], w
-                _count_line(line, counts[k])
+                if is_packed:
+                    _count_line(line, counts[k])
+                else:
+                    _tally(line, tallies)
+            if not is_packed:
+                _empty_tallies(tallies, counts[k])
     for k in range(n_zones):
-        _weigh(counts[k], part[k], weight[k], areas[k], pixels[k])
+        _weigh(tallies, counts[k], part[k], weight[k], areas[k], pixels[k])
 
 
 @njit(cache=True, nogil=True)
@@ -133,8 +147,10 @@ def _add_pixels(line, share, weights, first, areas, pixels):  # type: ignore[no-
 
 
 @njit(cache=True, nogil=True)
-def _weigh(counts, part, weight, areas, pixels):  # type: ignore[no-untyped-def]
+def _weigh(tallies, counts, part, weight, areas, pixels):  # type: ignore[no-untyped-def]
     """Add counted pixels to the tables and set the counts to 0."""
+    if counts.size > 8 * MOST_WORDS:
+        _empty_tallies(tallies, counts)
     for k in range(pixels.size):
         if counts[k]:
             areas[k] += part * counts[k] * weight
@@ -144,16 +160,40 @@ def _weigh(counts, part, weight, areas, pixels):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _count_line(line, counts):  # type: ignore[no-untyped-def]
-    """Add the classes of a run of pixels to their counts, eight classes at once."""
-    words = counts.size // 8
+    """Add the classes of a run of pixels to the counts of eight or sixteen classes."""
     for begin in range(0, line.size, RUN):
         part = line[begin : begin + RUN]
-        for word in range(words):
-            total = np.uint64(0)
+        low, high = np.uint64(0), np.uint64(0)
+        if counts.size == 8:
             for j in range(part.size):
-                total += packed(part[j], word, words)
+                low += packed(part[j], 0, 1)
+        else:
+            for j in range(part.size):
+                low += packed(part[j], 0, 2)
+                high += packed(part[j], 1, 2)
             for k in range(8):
-                counts[8 * word + k] += np.int64((total >> np.uint64(8 * k)) & BYTE)
+                counts[8 + k] += np.int64((high >> (EIGHT * np.uint64(k))) & BYTE)
+        for k in range(8):
+            counts[k] += np.int64((low >> (EIGHT * np.uint64(k))) & BYTE)
+
+
+@njit(cache=True, nogil=True)
+def _tally(line, tallies):  # type: ignore[no-untyped-def]
+    """Add the classes of a run of pixels to four tables in turn."""
+    whole = line.size // 4 * 4
+    for j in range(0, whole, 4):
+        for k in range(4):
+            tallies[k, line[j + k]] += 1
+    for j in range(whole, line.size):
+        tallies[0, line[j]] += 1
+
+
+@njit(cache=True, nogil=True)
+def _empty_tallies(tallies, counts):  # type: ignore[no-untyped-def]
+    """Add the tables of tallies to the counts and set them to 0."""
+    for table in tallies:
+        counts += table
+    tallies[:] = 0
 
 
 @njit(cache=True, nogil=True)

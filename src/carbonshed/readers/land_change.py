@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from carbonshed.checks import InputError, choose, examples, refuse, warn
-from carbonshed.numerics.packed_counts import look_up
+from carbonshed.numerics.packed_counts import look_up_pairs
 from carbonshed.readers.land_cover import MIN_COVERAGE, Pass, Progress, _areas, _rule, nodata_codes, outside_shares, planned_pass
 from carbonshed.readers.land_cover_layers import Bands, Layer, open_land_cover
 from carbonshed.readers.legend import Legend, read_legend
@@ -26,12 +26,9 @@ from carbonshed.readers.rasters import Handles, checked_units, geobox, pixel_pol
 from carbonshed.readers.row_tasks import RowTask, RunTasks, finished
 from carbonshed.spatial.crs import FloatArray
 from carbonshed.spatial.grid import Grid
-from carbonshed.spatial.land_area import Block, Coverage, StripTable, ZoneTotals, _slots
+from carbonshed.spatial.land_area import SMALL, Block, Coverage, StripTable, ZoneTotals, _slots
 from carbonshed.spatial.overlay import REGION
 from carbonshed.spatial.project import Geometries
-
-NODATA = 255
-"""Pair code of a pixel that holds no data in both years."""
 
 HALF_KNOWN = 1e-6
 """Share of the units known in only one of two years that is left unsaid."""
@@ -176,21 +173,27 @@ class PairCodes:
 
     @property
     def nodata(self) -> list[list[int]]:
-        """Nodata codes of each layer of pairs."""
-        return [[NODATA]] * len(self.pairs)
+        """Nodata codes of each layer of pairs: a pixel that holds no data in both years."""
+        return [[len(self.codes)]] * len(self.pairs)
 
     def __call__(self, blocks: Iterable[Block]) -> Iterator[Codes]:
         """The pairs of one strip, as its layers are read; a layer is held as long as a pair needs it."""
-        base = self.n_classes + 2
-        table = _pair_codes(self.n_classes).ravel()
-        held: dict[int, Codes] = {}
+        pair_codes = _pair_codes(self.n_classes)
+        held: dict[int, tuple[Codes, Codes]] = {}
         for k, block in enumerate(blocks):
-            held[k] = look_up(_slots(block, self.known, self.nodata_of[k]), self.class_of, 0)
+            held[k] = self._small(block, self.nodata_of[k])
             for old, new in self.pairs:
                 if new == k:
-                    yield look_up(held[old] * np.uint8(base) + held[new], table, 0)
+                    (first, of_first), (second, of_second) = held[old], held[new]
+                    yield look_up_pairs(first, second, pair_codes[np.ix_(of_first, of_second)])
             waiting = {old for old, new in self.pairs if new > k}
-            held = {layer: classes for layer, classes in held.items() if layer in waiting}
+            held = {layer: small for layer, small in held.items() if layer in waiting}
+
+    def _small(self, block: Block, nodata: Sequence[int]) -> tuple[Codes, Codes]:
+        """Small numbers for the codes of a block, and the class of each: the codes as they are where all are small."""
+        if block.dtype == np.uint8 and (highest := int(block.max(initial=0))) < SMALL:
+            return cast(Codes, block), self.class_of[_slots(np.arange(highest + 1, dtype=np.uint8), self.known, nodata)]
+        return _slots(block, self.known, nodata), self.class_of
 
     def unknown(self, block: Block, layer: int) -> set[int]:
         """Codes of a block that are neither in the legend nor nodata."""
@@ -346,6 +349,6 @@ def _pair_codes(n: int) -> Codes:
     """Code of a pair of classes 0 .. n - 1, nodata (n) and unknown (n + 1)."""
     codes = np.full((n + 2, n + 2), n * n, dtype=np.uint8)
     codes[:n, :n] = np.arange(n * n).reshape(n, n)
-    codes[n, n] = NODATA
+    codes[n, n] = n * n + 2
     codes[n + 1, :] = codes[:, n + 1] = n * n + 1
     return codes

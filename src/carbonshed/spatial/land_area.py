@@ -151,9 +151,9 @@ class Zones:
         return replace(self, edges=edges_between(self.edges, top, bottom))
 
     def _classes(self, block: Block, nodata: Sequence[int]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-        """Bytes to count, and the column of the table each of them stands for: the codes as they are where all are small."""
+        """Bytes to count, and the column of the table each of them stands for: the codes as they are where all are small or few."""
         n = len(self.codes)
-        if block.dtype == np.uint8 and (highest := int(block.max(initial=0))) < SMALL:
+        if block.dtype == np.uint8 and (highest := int(block.max(initial=0))) < max(SMALL, n + 2):
             return cast(NDArray[np.uint8], block), _slots(np.arange(highest + 1, dtype=np.uint8), self.codes, nodata).astype(np.int64)
         return _slots(block, self.codes, nodata), np.arange(n + 2)
 
