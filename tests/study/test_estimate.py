@@ -7,6 +7,7 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from carbonshed.checks import DataWarning, refuse
-from carbonshed.interfaces.talk import ProgressTalk, told_left
+from carbonshed.interfaces.talk import ProgressTalk, estimate_words, told_left
 from carbonshed.readers.land_cover import tabulate_land_area
 from carbonshed.study import checking, money_steps
 from carbonshed.study.checking import estimate, processor_seconds, sizes, step_seconds
@@ -54,7 +55,7 @@ def test_more_of_anything_never_takes_less(numbers, years, runs):
     told = sum(step_seconds(found, has_grid=True, runs=runs).values())
     for name in names:
         more = sum(step_seconds({**found, name: found[name] + 1}, has_grid=True, runs=runs).values())
-        assert more >= told or (name == "pairs" and found[name] == money_steps.MOST_PAIRS)
+        assert more >= told
     assert sum(step_seconds(found, has_grid=True, runs=0).values()) <= told
 
 
@@ -62,8 +63,30 @@ def test_seconds_of_a_step_by_hand():
     found = {"cells": 1_000_000, "years": 2, "pixels": 10**9, "rows": 3_000_000, "counties": 5_000, "zoned": 200_000, "pairs": 10**6}
     steps = step_seconds(found, has_grid=True, runs=0)
     assert steps["land_area"] == pytest.approx(1 + 3e-5 * 2e6 + 1.3e-9 * 2e9)
-    assert steps["flows"] == pytest.approx(7e-6 * 1e6 * 2)
-    assert "worth" not in steps and "flows" not in step_seconds({**found, "pairs": 10**9}, has_grid=True, runs=0)
+    assert steps["flows"] == pytest.approx(5_000 * (1e-4 + 2_500 * 7e-9))
+    assert "worth" not in steps
+    with_matrix = [step_seconds({**found, "pairs": pairs}, has_grid=True, runs=0, matrix=True)["flows"] for pairs in (10**6, 10**9)]
+    assert with_matrix == [pytest.approx(2e-6 * 1e6 * 2), 0.0]  # above 25 million pairs there are none
+
+
+def test_the_first_run_of_an_installation_compiles_and_check_says_so(small_study, monkeypatch):
+    study = Study.open(small_study)
+    monkeypatch.setattr(checking, "processor_seconds", lambda: checking.REFERENCE_SECONDS)
+    told = []
+    for compiled in (True, False):
+        monkeypatch.setattr(checking, "kernels_are_compiled", lambda compiled=compiled: compiled)
+        told.append(estimate(study))
+    assert told[1]["seconds"] - told[0]["seconds"] == pytest.approx(told[1]["compiling"]) == checking.COMPILE_SECONDS
+    assert "kernels" not in estimate_words(told[0], "en") and "30 s of these go once" in estimate_words(told[1], "en")
+    assert "编译内核" in estimate_words(told[1], "zh")
+
+
+def test_kernels_are_looked_for_where_they_are_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(checking.near_points, "_least", SimpleNamespace(stats=SimpleNamespace(cache_path=str(tmp_path / "cache" / "one"))))
+    assert not checking.kernels_are_compiled()
+    (tmp_path / "cache" / "other").mkdir(parents=True)
+    (tmp_path / "cache" / "other" / "kernel.nbi").touch()
+    assert checking.kernels_are_compiled()
 
 
 def test_check_reads_all_years_in_one_pass_and_names_the_file_that_is_bad(small_study, monkeypatch):
@@ -117,10 +140,18 @@ def test_time_left_is_what_is_done_carried_on(monkeypatch):
     assert told_left(talk.left(0.25)) == "-1:30" and told_left(None) == ""
 
 
-def test_too_many_pairs_end_with_amounts_and_without_flows(small_study, monkeypatch):
+def test_a_matrix_of_too_many_pairs_ends_with_amounts_and_without_flows(small_study, monkeypatch):
     monkeypatch.setattr(money_steps, "MOST_PAIRS", 2)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)
-        result = Study.open(small_study).run(until="flows")
+        study = Study.open(small_study)
+        result = study.with_(**{"compensation.flow_cost": "field_strength"}).run(until="flows")
+        from_places = study.run(until="flows")
     assert "flows" not in result.tables and isinstance(result.compensation, pd.DataFrame)
     assert "3 pairs of a payer and a recipient" in str(result.manifest["warnings"])
+    assert len(from_places.tables["flows"]) and "pairs of a payer" not in str(from_places.manifest["warnings"])
+
+
+def test_which_flows_need_a_matrix():
+    asked = [("distance", "lp"), ("same_basin", "lp"), ("field_strength", "lp"), ("costs.csv", "lp"), ("distance", "entropic")]
+    assert [money_steps.needs_matrix(*each) for each in asked] == [False, False, True, True, True]

@@ -18,6 +18,7 @@ from carbonshed.interfaces.talk import (
     Exit,
     ProgressTalk,
     beside_truth,
+    estimate_words,
     exit_codes,
     give,
     notices,
@@ -108,7 +109,7 @@ def check(study: StudyPath = Path(), *, as_json: Json = False, lang: Lang = "en"
                 words("problems", lang, errors=len(errors), warnings=len(problems) - len(errors)) if problems else words("no_problem", lang)
             )
             if needs:
-                give(words("estimate", lang, **needs))
+                give(estimate_words(needs, lang))
     if errors:
         raise typer.Exit(Exit.BAD_DATA)
 

@@ -45,8 +45,14 @@ WORDS = {
     "error": {"en": "error", "zh": "错误"},
     "warning": {"en": "warning", "zh": "警告"},
     "estimate": {
-        "en": "Estimate: {cells:,} finest cells x {years} year(s), {pixels:,} pixels a year; about {memory:.1f} GB and {seconds:.0f} s.",
-        "zh": "估计：{cells:,} 个最细格网单元 × {years} 年，每年 {pixels:,} 个像元；约需 {memory:.1f} GB 内存、{seconds:.0f} 秒。",
+        "en": "Estimate: {cells:,} finest cells x {years} year(s), {pixels:,} pixels a year; the run with its report takes about "
+        "{memory:.1f} GB and {seconds:.0f} s of the processor.",
+        "zh": "估计：{cells:,} 个最细格网单元 × {years} 年，每年 {pixels:,} 个像元；完整运行（含报告）约需 {memory:.1f} GB 内存、"
+        "{seconds:.0f} 秒处理器时间。",
+    },
+    "compiling": {
+        "en": "{compiling:.0f} s of these go once, in the first run, into the compiling of kernels.",
+        "zh": "其中约 {compiling:.0f} 秒用于首次运行时编译内核，仅此一次。",
     },
     "equal": {"en": "The two results are equal.", "zh": "两个结果相同。"},
     "written": {"en": "Written: {path}", "zh": "已写入：{path}"},
@@ -81,6 +87,12 @@ WORDS = {
 def words(key: str, lang: str, **values: Any) -> str:
     """A sentence of the command line in the language asked for."""
     return WORDS[key]["zh" if lang == "zh" else "en"].format(**values)
+
+
+def estimate_words(needs: dict[str, Any], lang: str) -> str:
+    """What a run will need, and how much of it only the first run does."""
+    said = words("estimate", lang, **needs)
+    return f"{said} {words('compiling', lang, **needs)}" if needs["compiling"] else said
 
 
 def twin_words(found: dict[str, Any], lang: str) -> str:

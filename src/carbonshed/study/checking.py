@@ -10,11 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from carbonshed.checks import DataWarning, InputError, Problem
+from carbonshed.numerics import near_points
 from carbonshed.readers.land_cover import tabulate_land_area
 from carbonshed.readers.rasters import pixel_count
 from carbonshed.study.config import Spec
 from carbonshed.study.inputs import InputFiles, Inputs, gather_inputs, read_inputs
-from carbonshed.study.money_steps import MOST_PAIRS
+from carbonshed.study.money_steps import MOST_PAIRS, needs_matrix
 from carbonshed.study.settings import money_problems
 from carbonshed.study.study import Study
 
@@ -72,6 +73,12 @@ LIBRARIES_GB, ROW_GB, COUNTY_GB, PAIR_GB = 0.75, 2.4e-6, 1.2e-5, 1e-7
 MOST_PANELS = 6
 """Years that a map shows at most."""
 
+MATRIX_PAIR_SECONDS, COUNTY_FLOW_SECONDS, SIMPLEX_SECONDS = 2e-6, 1e-4, 7e-9
+"""Flows: a pair of a matrix of costs; a county; each of the other counties that a county is solved with."""
+
+COMPILE_SECONDS = 30.0
+"""The first run of an installation compiles its kernels."""
+
 REFERENCE_SECONDS = 0.0066
 """What `processor_seconds` gives where the rates below were measured."""
 
@@ -110,7 +117,23 @@ def sizes(study: Study) -> dict[str, int]:
     return {"cells": cells, "years": years, "pixels": pixels, "rows": rows, "counties": n_counties * years, "zoned": zoned, "pairs": pairs}
 
 
-def step_seconds(found: Mapping[str, int], *, has_grid: bool, runs: int) -> dict[str, float]:
+def kernels_are_compiled() -> bool:
+    """Whether this machine has compiled kernels of this installation: they stay beside it, or in ``NUMBA_CACHE_DIR``."""
+    return any(Path(near_points._least.stats.cache_path).parent.rglob("*.nbi"))
+
+
+def flow_seconds(found: Mapping[str, int], *, matrix: bool) -> float:
+    """Processor seconds of the flows of all years.
+
+    From places it is the network simplex that takes the time, which grows with the square of the counties where these are many.
+    """
+    if matrix:
+        return MATRIX_PAIR_SECONDS * found["pairs"] * found["years"] if found["pairs"] <= MOST_PAIRS else 0.0
+    per_year = found["counties"] / found["years"]
+    return found["counties"] * (COUNTY_FLOW_SECONDS + per_year * SIMPLEX_SECONDS)
+
+
+def step_seconds(found: Mapping[str, int], *, has_grid: bool, runs: int, matrix: bool = False) -> dict[str, float]:
     """Processor seconds of each step where `processor_seconds` gives `REFERENCE_SECONDS`: measured rates times the sizes of the inputs.
 
     Parameters
@@ -121,6 +144,8 @@ def step_seconds(found: Mapping[str, int], *, has_grid: bool, runs: int) -> dict
         There is land cover.
     runs : int
         Runs that methods of zoning are compared by; 0: none.
+    matrix : bool
+        Flows need a matrix of the costs of all pairs (see `needs_matrix`).
     """
     years, cells, rows = found["years"], found["cells"] * found["years"], found["rows"]
     counties, zoned, pixels = found["counties"], found["zoned"], found["pixels"] * found["years"]
@@ -132,8 +157,7 @@ def step_seconds(found: Mapping[str, int], *, has_grid: bool, runs: int) -> dict
         steps["worth"] = (15.0 + 3.5e-3 * zoned) * runs / 20 + (15.0 + 1e-4 * cells if has_grid else 5.0)
     if counties:
         steps["compensation"] = 0.5 + 5e-5 * counties
-    if found["pairs"] <= MOST_PAIRS:
-        steps["flows"] = 7e-6 * found["pairs"] * years
+        steps["flows"] = flow_seconds(found, matrix=matrix)
     steps["statistics"] = 1.0 + 5e-5 * (zoned + counties)
     steps["change"] = changes * (1.0 + 3.5e-9 * pixels + 1e-5 * rows + 2e-5 * counties)
     panels = min(years, MOST_PANELS)
@@ -145,11 +169,15 @@ def estimate(study: Study) -> dict[str, float | int]:
     """Cells, pixels, memory [GB] and time [s] a run with its report will need, from the sizes of the inputs; nothing is computed.
 
     Memory is that of the libraries, a share for each row of the accounts of cells and counties, and the pairs of payers and recipients
-    while flows are made. Time is the processor's: the sum of `step_seconds`, by the speed of this processor (`processor_seconds`); a
-    machine that does other work at the same time takes longer.
+    while flows are made, where they need a matrix. Time is the processor's: the sum of `step_seconds` and, once for an installation, of
+    ``compiling`` its kernels, by the speed of this processor (`processor_seconds`); a machine that does other work at the same time
+    takes longer, one with more cores less where a step uses them.
     """
     found, spec = sizes(study), study.spec
-    pairs = found["pairs"] if found["pairs"] <= MOST_PAIRS else 0
+    matrix = needs_matrix(spec.compensation.flow_cost, spec.compensation.flow_solver)
+    pairs = found["pairs"] if matrix and found["pairs"] <= MOST_PAIRS else 0
     memory = LIBRARIES_GB + found["rows"] * ROW_GB + found["counties"] * COUNTY_GB + pairs * PAIR_GB
-    seconds = sum(step_seconds(found, has_grid=spec.land_cover is not None, runs=spec.zoning.runs).values())
-    return {**found, "memory": memory, "seconds": seconds * processor_seconds() / REFERENCE_SECONDS}
+    steps = step_seconds(found, has_grid=spec.land_cover is not None, runs=spec.zoning.runs, matrix=matrix)
+    speed = processor_seconds() / REFERENCE_SECONDS
+    compiling = 0.0 if kernels_are_compiled() else COMPILE_SECONDS * speed
+    return {**found, "memory": memory, "seconds": sum(steps.values()) * speed + compiling, "compiling": compiling}
