@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components, dijkstra
+from scipy.sparse.csgraph import connected_components
 
 from carbonshed.checks import refuse
 from carbonshed.numerics.region_search import search_regions
@@ -148,7 +149,7 @@ def patches(labels: ArrayLike, neighbours: csr_array) -> Integers:
     return by_first_member(connected_components(inner, directed=False)[1].astype(np.int64))
 
 
-def random_partition(neighbours: csr_array, regions: int, generator: np.random.Generator) -> Integers:
+def random_partition(neighbours: csr_array, regions: int, generator: np.random.Generator, *, component: Integers | None = None) -> Integers:
     """A random division into connected regions: seeds are drawn, and each thing goes to the seed that a random growth brings first.
 
     The growth passes a link after an exponential time (the growth model of Eden and Richardson), so that each region is connected. A
@@ -160,6 +161,8 @@ def random_partition(neighbours: csr_array, regions: int, generator: np.random.G
     regions : int
         Number of seeds, 1 to n.
     generator : numpy.random.Generator
+    component : int array (n,), optional
+        Component of the graph that each thing is in, where it is known.
 
     Returns
     -------
@@ -180,8 +183,55 @@ def random_partition(neighbours: csr_array, regions: int, generator: np.random.G
         raise refuse("too_few_rows", expected=f"1 to {n} regions", got=str(regions), where="regions", fix="Ask for fewer regions.")
     links: Any = neighbours.tocsr()
     seeds = np.sort(generator.choice(n, regions, replace=False))
-    times = csr_array((generator.exponential(size=links.indices.size) + 1e-12, links.indices, links.indptr), shape=links.shape)
-    _, _, source = dijkstra(times, directed=True, indices=seeds, min_only=True, return_predecessors=True)
-    component = connected_components(links, directed=False)[1]
-    drawn = seeds[generator.integers(regions, size=int(component.max()) + 1)]
-    return np.searchsorted(seeds, np.where(source >= 0, source, drawn[component])).astype(np.int64)
+    times = generator.exponential(size=links.indices.size) + 1e-12
+    region = _grown(links.indptr, links.indices, times, seeds)
+    part = connected_components(links, directed=False)[1].astype(np.int64) if component is None else component
+    drawn = generator.integers(regions, size=int(part.max()) + 1)
+    return np.where(region >= 0, region, drawn[part])
+
+
+@njit(cache=True, nogil=True)
+def _grown(start: Integers, near: Integers, times: Floats, seeds: Integers) -> Integers:
+    """Number of the seed that reaches each thing first, each link passed in its own time (Dijkstra); -1 where none does."""
+    n = start.size - 1
+    region, reached = np.full(n, -1, np.int64), np.full(n, np.inf)
+    time, thing, waiting = np.empty(near.size + seeds.size + 1), np.empty(near.size + seeds.size + 1, np.int64), 0
+    for number in range(seeds.size):
+        region[seeds[number]], reached[seeds[number]] = number, 0.0
+        waiting = _push(time, thing, waiting, 0.0, seeds[number])
+    while waiting:
+        now, v = time[1], thing[1]
+        waiting = _pop(time, thing, waiting)
+        if now > reached[v]:
+            continue
+        for q in range(start[v], start[v + 1]):
+            w = near[q]
+            if now + times[q] < reached[w]:
+                region[w], reached[w] = region[v], now + times[q]
+                waiting = _push(time, thing, waiting, reached[w], w)
+    return region
+
+
+@njit(cache=True, nogil=True)
+def _push(time: Floats, thing: Integers, size: int, when: float, what: int) -> int:
+    """Put a thing into a heap whose earliest stands at 1; the new size."""
+    place = size + 1
+    while place > 1 and time[place // 2] > when:
+        time[place], thing[place] = time[place // 2], thing[place // 2]
+        place //= 2
+    time[place], thing[place] = when, what
+    return size + 1
+
+
+@njit(cache=True, nogil=True)
+def _pop(time: Floats, thing: Integers, size: int) -> int:
+    """Take the earliest thing out of the heap; the new size."""
+    when, what, place = time[size], thing[size], 1
+    while 2 * place < size:
+        below = 2 * place + (2 * place + 1 < size and time[2 * place + 1] < time[2 * place])
+        if time[below] >= when:
+            break
+        time[place], thing[place] = time[below], thing[below]
+        place = below
+    time[place], thing[place] = when, what
+    return size - 1

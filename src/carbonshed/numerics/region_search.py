@@ -52,8 +52,9 @@ def search_regions(graph: Graph, regions: int, *, min_size: int, total: float) -
     ]
     best = max(range(len(started)), key=lambda each: started[each][:2])
     region, levels = started[best][2], levels[: len(levels) - len(started) + best + 1]
+    settled = [(levels[-1][0], region.copy())] if len(levels) > 1 else []
     levels[-1] = (levels[-1][0], np.empty(0, dtype=np.int64))
-    region, fall, moves = _refine(levels, region, min_size, tolerance)
+    region, fall, moves = _refine(levels, region, min_size, tolerance, settled)
     if region.max() + 1 < regions:
         region = split_up(graph, region, regions, min_size)
     if len(levels) == 1 or total == 0:
@@ -65,7 +66,7 @@ def search_regions(graph: Graph, regions: int, *, min_size: int, total: float) -
             of_block = np.empty(int(block.max()) + 1, dtype=np.int64)
             of_block[block] = upper
             upper = of_block
-        region, fall, more = _refine(levels, upper, min_size, tolerance)
+        region, fall, more = _refine(levels, upper, min_size, tolerance, settled)
         moves += more
         if fall < 1e-4 * total:
             break
@@ -86,8 +87,13 @@ def _coarsen(graph: Graph, region: Integers, enough: int) -> list[tuple[Graph, I
     return [*levels, (graph, np.empty(0, dtype=np.int64))]
 
 
-def _refine(levels: list[tuple[Graph, Integers]], region: Integers, min_size: int, tolerance: float) -> tuple[Integers, float, int]:
-    """Regions of the last level brought down to the first, better at each; the fall of the sum of squares, and the moves."""
+def _refine(
+    levels: list[tuple[Graph, Integers]], region: Integers, min_size: int, tolerance: float, settled: list[tuple[Graph, Integers]]
+) -> tuple[Integers, float, int]:
+    """Regions of the last level brought down to the first, better at each; the fall of the sum of squares, and the moves.
+
+    `settled` holds graphs with regions that no exchange makes better: there none is looked for again. It grows.
+    """
     fall, moves = 0.0, 0
     for at in range(len(levels) - 1, -1, -1):
         graph, block = levels[at]
@@ -97,9 +103,11 @@ def _refine(levels: list[tuple[Graph, Integers]], region: Integers, min_size: in
         rounds = ROUNDS if graph[2].size <= EXCHANGE else LARGE_ROUNDS
         fell, moved = move_borders(graph, region, regions, min_size, tolerance, rounds)
         fall, moves = fall + fell, moves + moved
-        if len(levels) > 1 and graph[2].size <= EXCHANGE:
+        known = any(graph is other and np.array_equal(region, best) for other, best in settled)
+        if len(levels) > 1 and graph[2].size <= EXCHANGE and not known:
             region, fell = _exchange(graph, region, min_size, tolerance)
             fall += fell
+            settled.append((graph, region.copy()))
     return region, fall, moves
 
 

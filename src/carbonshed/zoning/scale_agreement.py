@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 from carbonshed.checks import DataWarning, check_columns, examples, refuse
 from carbonshed.numerics.partitions import adjusted_rand_index, contingency, normalised_mutual_information
 from carbonshed.registry import terms
+from carbonshed.scale.blocks import block_membership
 from carbonshed.spatial.aggregate import aggregate
-from carbonshed.spatial.cell_ids import coarse_ids, parse_cell_ids
+from carbonshed.spatial.cell_ids import cell_ids, cell_prefix, checked_shift, read_cell_ids
 from carbonshed.zoning.classify import LEAST_INSIDE, fit_zones
 from carbonshed.zoning.indicators import column_of, unit_ids, years_of, zoning_indicators
 from carbonshed.zoning.name import MISSING
 
+Integers = NDArray[np.int64]
 Texts = NDArray[np.str_]
 
 
@@ -73,14 +75,56 @@ def coarse_accounts(accounts: pd.DataFrame, k: int, *, shift: tuple[int, int] = 
     [[2.0, 3.0, 0.5], [1.0, 4.0, 0.25]]
     """
     check_columns(accounts.columns, ["area_km2"], where="accounts")
-    ids = unit_ids(accounts)
-    side_km = parse_cell_ids(ids[:1])[0] / 1000.0  # `coarse_ids` reads them all
+    return _coarse(accounts, *_BaseCells.of(accounts).groups(k, shift))
+
+
+class _Groups(NamedTuple):
+    """Coarse cell and year that each row of the base lies in, by number; id, year and side in km of each."""
+
+    member: Integers
+    ids: NDArray[np.object_]
+    years: Integers
+    side_km: float
+
+
+class _BaseCells(NamedTuple):
+    """Places of the base cells, their ids read once: rows and columns of the different ones, and which of them each row of the table is."""
+
+    side_m: float
+    origin: tuple[float, float]
+    rows: Integers
+    cols: Integers
+    cell: Integers
+    years: Integers
+
+    @staticmethod
+    def of(accounts: pd.DataFrame) -> _BaseCells:
+        cell, different = pd.factorize(np.asarray(unit_ids(accounts), dtype=object))
+        side, origin, rows, cols = read_cell_ids(list(different))
+        return _BaseCells(side, origin, rows, cols, cell, years_of(accounts))
+
+    def groups(self, k: int, shift: tuple[int, int]) -> _Groups:
+        """Coarse cells and years in the order in which they first appear."""
+        east, north = checked_shift(k, shift)
+        blocks = block_membership(self.rows, self.cols, k, shift=(east, north))
+        years, year = np.unique(self.years, return_inverse=True)
+        member, found = pd.factorize(blocks.member[self.cell] * len(years) + year.ravel())
+        block, year_of_group = np.divmod(found, len(years))
+        moved = (self.origin[0] + east * self.side_m, self.origin[1] + north * self.side_m)
+        names = cell_ids(cell_prefix(self.side_m * k, moved), blocks.rows, blocks.cols)
+        return _Groups(member, names[block], years[year_of_group], k * self.side_m / 1000.0)
+
+
+def _coarse(accounts: pd.DataFrame, member: Integers, ids: NDArray[np.object_], years: Integers, side_km: float) -> pd.DataFrame:
+    """Accounts of groups of base cells, in the order of the groups."""
     named = {str(column): terms()[column].kind for column in accounts.columns if column in terms()}
     summed = {column: kind for column, kind in named.items() if kind in ("extensive", "money")}
-    frame = pd.DataFrame(accounts[list(summed)]).assign(unit_id=coarse_ids(ids, k, shift=shift), year=years_of(accounts))
-    table = aggregate(frame, ["unit_id", "year"], kinds=summed).reset_index("year")
-    table["inside_share"] = table["area_km2"] / (k * side_km) ** 2
-    return table if "year" in accounts.columns else table.drop(columns="year")
+    table = aggregate(pd.DataFrame(accounts[list(summed)]).assign(group=member), "group", kinds=summed)
+    table.index = pd.Index(ids, name="unit_id")
+    if "year" in accounts.columns:
+        table.insert(0, "year", years)
+    table["inside_share"] = table["area_km2"] / side_km**2
+    return table
 
 
 def origin_shifts(k: int) -> list[tuple[int, int]]:
@@ -138,25 +182,27 @@ def scale_agreement(
     InputError
         Ids that are no cells of one grid, a side that is no multiple of the base side, or what `fit_zones` refuses.
     """
-    ids, years = unit_ids(accounts), years_of(accounts)
-    base_km = parse_cell_ids(ids)[0] / 1000.0
+    cells, years = _BaseCells.of(accounts), years_of(accounts)
+    base_km = cells.side_m / 1000.0
     factors = {side: _factor(side, base_km) for side in dict.fromkeys([side_km, *other_sides_km])}
     k = factors[side_km]
     cases = [("side", side, (0, 0)) for side in factors if side != side_km]
     cases += [("origin", side_km, shift) for shift in (origin_shifts(k) if shifts else [])]
     zoned = fit or (lambda coarse: fit_zones(zoning_indicators(coarse), **{"counts": (), **options}).zones)
     ready = {float(side): zones for side, zones in (made or {}).items()}
-    reference, _ = _base_zones(accounts, k, (0, 0), zoned, ready.get(float(side_km)))
+    reference, _ = _base_zones(accounts, cells.groups(k, (0, 0)), zoned, ready.get(float(side_km)))
     area, rows = column_of(accounts, "area_km2"), []
     for kind, side, shift in cases:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DataWarning)  # said of the first zoning
             there = ready.get(float(side)) if kind == "side" else None
-            zones, cells = _base_zones(accounts, factors[side], shift, zoned, there)
+            zones, counted = _base_zones(accounts, cells.groups(factors[side], shift), zoned, there)
         for year in np.unique(years):
             here = years == year
             row: dict[str, Any] = {"kind": kind, "side_km": float(side), "east_km": shift[0] * base_km, "north_km": shift[1] * base_km}
-            rows.append({**row, "year": int(year), "n_cells": cells[int(year)], **area_agreement(reference[here], zones[here], area[here])})
+            rows.append(
+                {**row, "year": int(year), "n_cells": counted[int(year)], **area_agreement(reference[here], zones[here], area[here])}
+            )
     table = pd.DataFrame(rows)
     return table if "year" in accounts.columns or table.empty else table.drop(columns="year")
 
@@ -175,21 +221,19 @@ def _factor(side_km: float, base_km: float) -> int:
 
 
 def _base_zones(
-    accounts: pd.DataFrame, k: int, shift: tuple[int, int], fit: Callable[[pd.DataFrame], pd.DataFrame], made: pd.DataFrame | None
+    accounts: pd.DataFrame, groups: _Groups, fit: Callable[[pd.DataFrame], pd.DataFrame], made: pd.DataFrame | None
 ) -> tuple[Texts, dict[int, int]]:
     """Zone of each base cell and year, and number of coarse cells of the fit by year."""
-    coarse = coarse_accounts(accounts, k, shift=shift)
-    place = pd.MultiIndex.from_arrays([coarse.index, years_of(coarse)])
+    coarse = _coarse(accounts, *groups)
     if made is None:
         zones = fit(coarse)["zone"].to_numpy(dtype=str)
     else:
+        place = pd.MultiIndex.from_arrays([groups.ids, years_of(coarse)])
         at = pd.MultiIndex.from_arrays([unit_ids(made), years_of(made)]).get_indexer(place)
         _check_made(coarse.index[at < 0])
         zones = made["zone"].to_numpy(dtype=str)[at]
-    asked = pd.MultiIndex.from_arrays([coarse_ids(unit_ids(accounts), k, shift=shift), years_of(accounts)])
     fitted = (zones != MISSING) & (coarse["inside_share"].to_numpy() >= LEAST_INSIDE)
-    years = years_of(coarse)
-    return zones[place.get_indexer(asked)], {int(year): int(fitted[years == year].sum()) for year in np.unique(years)}
+    return zones[groups.member], {int(year): int(fitted[groups.years == year].sum()) for year in np.unique(groups.years)}
 
 
 def _check_made(lacking: pd.Index) -> None:

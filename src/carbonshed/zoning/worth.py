@@ -10,11 +10,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 from threadpoolctl import threadpool_limits
 
 from carbonshed.checks import DataWarning, check_columns, choose, refuse, warn
 from carbonshed.numerics.contiguity import random_partition
 from carbonshed.numerics.geodetector import factor_detector
+from carbonshed.spatial.in_order import in_order
 from carbonshed.spatial.neighbours import as_sparse
 from carbonshed.zoning.classify import fit_zones
 from carbonshed.zoning.cluster import separation
@@ -269,22 +271,25 @@ def zones_against_divisions(
     assert links is not None
     strata = {"zones": cells.zones, **{name: _division(cells.frame, name) for name in divisions}}
     known = [name for name in quantities if name in cells.frame.columns]
+    wanted = {(int(year), len(np.unique(labels[years == year]))): None for year in np.unique(years) for labels in strata.values()}
+    columns = {name: cells.frame[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in known}
+
+    def drawn(asked: tuple[int, int]) -> dict[str, Floats]:
+        here = np.flatnonzero(years == asked[0])
+        return _random_q(
+            {name: each[here] for name, each in columns.items()}, csr_array(links[here][:, here]), asked[1], permutations, seed
+        )
+
+    random = dict(zip(wanted, in_order(drawn, wanted)))
     rows = []
     for year in np.unique(years):
-        here = np.flatnonzero(years == year)
-        graph = csr_array(links[here][:, here])
-        values = {name: cells.frame[name].to_numpy(dtype=np.float64, na_value=np.nan)[here] for name in known}
-        random: dict[int, dict[str, Floats]] = {}
+        here = years == year
         for division, labels in strata.items():
-            count = len(np.unique(labels[here]))
-            if count not in random:
-                random[count] = _random_q(values, graph, count, permutations, seed)
-            drawn = random[count]
             for name in known:
-                q, n, strata_there = _q(values[name], labels[here])
+                q, n, strata_there = _q(columns[name][here], labels[here])
                 row = {"year": int(year), "quantity": name, "division": division, "n_units": n, "n_strata": strata_there, "q": q}
                 rows.append({**row, "q_adjusted": 1.0 - (1.0 - q) * (n - 1) / (n - strata_there) if n > strata_there else float("nan")})
-                rows[-1] |= _against(q, drawn[name])
+                rows[-1] |= _against(q, random[int(year), len(np.unique(labels[here]))][name])
     table = pd.DataFrame(rows)
     return table if "year" in model.indicators.columns else table.drop(columns="year")
 
@@ -308,8 +313,9 @@ def _random_q(values: dict[str, Floats], graph: csr_array, strata: int, permutat
     centred = {name: each[known[name]] - each[known[name]].mean() for name, each in values.items() if len(known[name])}
     spread = {name: float((each**2).sum()) for name, each in centred.items()}
     found = {name: np.full(permutations, np.nan) for name in values}
+    component = connected_components(graph, directed=False)[1].astype(np.int64)
     for draw in range(permutations):
-        regions = random_partition(graph, strata, generator)
+        regions = random_partition(graph, strata, generator, component=component)
         for name in [each for each, size in spread.items() if size > 0]:
             own = regions[known[name]]
             number = np.bincount(own, minlength=strata)
