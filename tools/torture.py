@@ -27,7 +27,7 @@ import time
 import tomllib
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -303,7 +303,7 @@ def few_figures(folder: Path, lang: str, **options: object) -> list[Path]:
     return save_figures(folder, lang, **{**options, "only": few_names(report_page.ResultFolder(folder))})  # type: ignore[arg-type]
 
 
-def stand_in_figures(folder: Path, lang: str, *, progress: Callable[[float, str], None]) -> list[Path]:
+def stand_in_figures(folder: Path, lang: str, **options: object) -> list[Path]:
     """Twelve small files in place of the figures, written as figures are: drawing takes most of the time of a small study."""
     names = [f"figures/{k:02d}.png" for k in range(12)]
     return [write_bytes(folder / name, b"\x89PNG" + name.encode() * 5000 + b"IEND\xaeB`\x82") for name in names]

@@ -144,17 +144,33 @@ def test_the_number_of_threads_is_the_one_that_was_asked_for():
         assert found["numba"] == count
 
 
-@pytest.mark.slow
-def test_one_and_eight_workers_give_the_same_bytes(study, whole, tmp_path):
+def check_workers(study: Path, whole: Path, folder: Path) -> None:
+    """One and eight workers give the bytes of a run without."""
     last = cs.Study.open(study).plan()[-1]["step"]
     for count in ("1", "8"):
-        out = tmp_path / count
+        out = folder / count
         options = ["--out", str(out), "--workers", count, "--until", last, "--lang", "zh"]
         done = subprocess.run(
             [sys.executable, "-m", "carbonshed.interfaces.cli", "run", str(study), *options], capture_output=True, text=True
         )
         assert done.returncode == 0, done.stderr[-3000:]
         assert Store(out).read_manifest()["is_complete"] and same(out) == same(whole)
+
+
+@pytest.mark.slow
+def test_one_and_eight_workers_give_the_same_bytes(study, whole, tmp_path):
+    check_workers(study, whole, tmp_path)
+
+
+@pytest.mark.slow
+def test_workers_share_out_the_rasters_of_a_county_study_too(finished_study, tmp_path):
+    """The real county study has no rasters: this one has, and its zones are counties."""
+    folder = Path(shutil.copytree(finished_study, tmp_path / "study", ignore=shutil.ignore_patterns("results")))
+    path = folder / "study.toml"
+    values = tomllib.loads(path.read_text(encoding="utf-8"))
+    zoning = {"level": "county", "method": "kmeans", "zones": 2, "runs": 0, "features": ["share_difference", "territorial_development"]}
+    path.write_text(to_toml({**values, "scale": QUICK["scale"], "zoning": zoning}), encoding="utf-8")
+    check_workers(folder, run(folder, tmp_path / "whole"), tmp_path)
 
 
 def shuffled(source: Path, folder: Path) -> Path:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import pandas as pd
@@ -23,7 +24,7 @@ import carbonshed as cs
 from carbonshed import files
 from carbonshed.checks import FolderError, InputError
 from carbonshed.interfaces.cli import app
-from carbonshed.study import runner
+from carbonshed.study import reporting, runner
 from carbonshed.study.lock import LOCK, is_alive, one_writer, owner
 from carbonshed.study.pipeline import StepError
 from carbonshed.study.store import NEXT, READY, Store, file_digest
@@ -385,7 +386,7 @@ def test_what_was_drawn_from_another_result_is_not_kept(done_study):
 
 BUSY = """
 import sys, time
-from carbonshed.study import runner
+from carbonshed.study import reporting, runner
 from carbonshed.interfaces.cli import main
 real = runner.run_step
 def slow(step, context):
@@ -483,6 +484,54 @@ def test_both_signals_end_what_draws_and_exports_in_order(done_study, number, co
         Store(out).settle()
     assert left is None or command[0] != "figures"
     assert not [path for path in out.rglob(".*.part*") if NEXT not in path.parts]
+
+
+def test_a_workbook_that_is_cancelled_is_not_saved(done_study, monkeypatch):
+    """Saving what there is of it takes longer than a cancel may."""
+    import openpyxl
+
+    from carbonshed.present import export
+
+    saved, calls, real = [], [], export._sheet
+
+    def sheet(*given, **options):
+        calls.append(given[1])
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return real(*given, **options)
+
+    monkeypatch.setattr(export, "_sheet", sheet)
+    monkeypatch.setattr(openpyxl.Workbook, "save", lambda self, file: saved.append(file))
+    with pytest.raises(KeyboardInterrupt):
+        export.export(done_study / "results", ["xlsx"])
+    assert saved == [] and list((done_study / "results").rglob("*.xlsx")) == []
+
+
+@pytest.mark.parametrize("stopped", [True, False])
+def test_figures_that_are_drawn_anew_are_not_listed_until_all_are_whole(done_study, monkeypatch, stopped):
+    """Else verify would find other bytes after a kill, and the next run believe the list; those that were not drawn anew stay listed."""
+    store = Store(done_study / "results")
+    names = ["figures/a.png", "figures/b.png"]
+    for name in names:
+        files.write_text(store.folder / name, "as it was")
+    manifest = store.read_manifest()
+    written = {name: file_digest(store.folder / name) for name in names}
+    store.write_manifest({**manifest, "outputs": {"of": manifest["digest"], "lang": "en", "files": written}})
+    assert reporting.is_drawn(store, "en")
+
+    def draw(folder, lang, **options):
+        path = files.write_text(folder / names[0], "drawn anew")
+        if stopped:
+            raise KeyboardInterrupt
+        return [path]
+
+    monkeypatch.setattr(reporting, "save_figures", draw)
+    with pytest.raises(KeyboardInterrupt) if stopped else nullcontext():
+        reporting.write_figures(store.folder)
+    assert verify(store.folder) == []
+    listed_now = store.read_manifest()["outputs"]["files"]
+    assert listed_now == ({} if stopped else {name: file_digest(store.folder / name) for name in names})
+    assert reporting.is_drawn(store, "en") is not stopped
 
 
 def test_the_browser_that_prints_is_ended_with_its_children(tmp_path):

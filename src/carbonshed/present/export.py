@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -20,7 +21,7 @@ from rasterio.transform import from_origin
 
 from carbonshed.cells import sheet_text
 from carbonshed.checks import choose, refuse
-from carbonshed.files import replacing, write_bytes, write_text
+from carbonshed.files import write_bytes, write_text
 from carbonshed.present.figures import with_units
 from carbonshed.present.folder import TABLES, ResultFolder
 from carbonshed.present.geo_files import write_geojson, write_geoparquet
@@ -104,14 +105,16 @@ def _xlsx(result: ResultFolder, out: Path | None) -> list[Path]:
     from openpyxl.styles import Alignment
 
     path = _folder(result, out, "exports") / "result.xlsx"
-    with replacing(path) as part, pd.ExcelWriter(part, engine="openpyxl") as book:
-        _sheet(book, "about", _about(result), units=False)
-        for (cell,) in book.sheets["about"].iter_rows(min_col=2, max_col=2):
-            cell.alignment = Alignment(wrap_text=True, vertical="top")
-        for name in held(result):
-            _sheet(book, name, plain(result.table(name)))
-        _sheet(book, "data_dictionary", dictionary(result), units=False)
-    return [path]
+    content = BytesIO()
+    book = pd.ExcelWriter(content, engine="openpyxl")
+    _sheet(book, "about", _about(result), units=False)
+    for (cell,) in book.sheets["about"].iter_rows(min_col=2, max_col=2):
+        cell.alignment = Alignment(wrap_text=True, vertical="top")
+    for name in held(result):
+        _sheet(book, name, plain(result.table(name)))
+    _sheet(book, "data_dictionary", dictionary(result), units=False)
+    book.close()  # writes it; as a context it would write what there is of it, at length, when the export is cancelled too
+    return [write_bytes(path, content.getvalue())]
 
 
 def _sheet(book: Any, name: str, table: pd.DataFrame, *, units: bool = True) -> None:
