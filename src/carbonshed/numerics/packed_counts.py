@@ -19,7 +19,7 @@ CountArray = NDArray[np.int32]
 CLASSES_PER_WORD = 8
 
 COLUMNS_AT_ONCE = 4096
-"""Columns whose words (32 kB) stay in the nearest cache while rows are added."""
+"""Columns whose words (32 kB) stay in the nearest cache while rows are added and runs are emptied."""
 
 ONE = np.uint64(1)
 THREE, SEVEN, EIGHT = np.uint64(3), np.uint64(7), np.uint64(8)
@@ -115,46 +115,48 @@ def packed(code, word, words):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _add_rows(block, top, bottom, sums):  # type: ignore[no-untyped-def]
-    """sums[word, column] += the packed classes of the rows top .. bottom - 1, at most 255 of them."""
-    words, width = sums.shape
-    for left in range(0, width, COLUMNS_AT_ONCE):
-        right = min(left + COLUMNS_AT_ONCE, width)
-        for w in range(words):
-            part = sums[w, left:right]
-            for i in range(top, bottom):
-                row = block[i, left:right]
-                for j in range(part.size):
-                    part[j] += packed(row[j], w, words)
+def _add_rows(block, top, bottom, left, right, word, words, sums):  # type: ignore[no-untyped-def]
+    """sums[column - left] += the packed classes of the rows top .. bottom - 1, at most 255 of them."""
+    part = sums[: right - left]
+    for i in range(top, bottom):
+        row = block[i, left:right]
+        for j in range(part.size):
+            part[j] += packed(row[j], word, words)
 
 
 @njit(cache=True, nogil=True)
-def _empty_run(sums, first, end, counts):  # type: ignore[no-untyped-def]
-    """Add the bytes of the words first .. end - 1 to the counts of eight classes, and set the words to 0."""
+def _empty_run(sums, first, end, counts, at):  # type: ignore[no-untyped-def]
+    """Add the bytes of the words first .. end - 1 to the eight counts from `at` on, and set the words to 0."""
     while first < end:
         stop = min(first + 255, end)  # 255 columns of at most 255 pixels fit into sixteen bits
         even, odd = np.uint64(0), np.uint64(0)
         for j in range(first, stop):
             even += sums[j] & EVEN_BYTES
             odd += (sums[j] >> EIGHT) & EVEN_BYTES
-            sums[j] = 0
-        for k in range(4):
-            shift = np.uint64(16 * k)
-            counts[2 * k] += np.int32((even >> shift) & SIXTEEN_BITS)
-            counts[2 * k + 1] += np.int32((odd >> shift) & SIXTEEN_BITS)
+        sums[first:stop] = 0
+        for k in range(np.uint64(4)):
+            shift = np.uint64(16) * k
+            counts[at + np.uint64(2) * k] += np.int32((even >> shift) & SIXTEEN_BITS)
+            counts[at + np.uint64(2) * k + ONE] += np.int32((odd >> shift) & SIXTEEN_BITS)
         first = stop
 
 
 @njit(cache=True, nogil=True)
 def _count_runs(block, row_edges, column_edges, counts):  # type: ignore[no-untyped-def]
-    words = counts.shape[2] // 8
-    sums = np.zeros((words, block.shape[1]), np.uint64)
-    for a in range(row_edges.size - 1):
-        top = row_edges[a]
-        while top < row_edges[a + 1]:
-            bottom = min(top + 255, row_edges[a + 1])
-            _add_rows(block, top, bottom, sums)
-            top = bottom
-            for w in range(words):
-                for b in range(column_edges.size - 1):
-                    _empty_run(sums[w], column_edges[b], column_edges[b + 1], counts[a, b, 8 * w : 8 * w + 8])
+    words, width = counts.shape[2] // 8, block.shape[1]
+    sums, flat = np.zeros(min(width, COLUMNS_AT_ONCE), np.uint64), counts.reshape(-1)
+    first = 0  # column run that reaches into these columns
+    for left in range(0, width, COLUMNS_AT_ONCE):
+        right = min(left + COLUMNS_AT_ONCE, width)
+        while column_edges[first + 1] <= left:
+            first += 1
+        for a in range(row_edges.size - 1):
+            for top in range(row_edges[a], row_edges[a + 1], 255):
+                bottom = min(top + 255, row_edges[a + 1])
+                for w in range(words):
+                    _add_rows(block, top, bottom, left, right, w, words, sums)
+                    b = first
+                    while b < column_edges.size - 1 and column_edges[b] < right:
+                        begin, end = max(column_edges[b], left), min(column_edges[b + 1], right)
+                        _empty_run(sums, begin - left, end - left, flat, np.uint64(((a * counts.shape[1] + b) * words + w) * 8))
+                        b += 1
