@@ -133,13 +133,28 @@ def write_study(folder: Path, kind: str, units: int, years: int, *, per_county: 
     return folder
 
 
-def peak_gb(process: int) -> float:
-    """The peak of resident memory so far; ``ru_maxrss`` would begin with that of the process that started it."""
+def memory_gb(process: int) -> float:
+    """Memory of a process and of those it started [GB]: their shares of resident pages, or the peak of the first alone if that is more."""
+    peak = sum(kilobytes(process, "status", "VmHWM:"))
+    family, members = [process], []
+    while family:
+        members.append(family.pop())
+        started = read(Path(f"/proc/{members[-1]}/task/{members[-1]}/children"))
+        family += [int(each) for each in started.split()]
+    return max(peak, sum(sum(kilobytes(each, "smaps_rollup", "Pss:")) for each in members)) / 2**20
+
+
+def kilobytes(process: int, file: str, name: str) -> list[int]:
+    """The numbers of lines that begin with a name in a file of a process; none where it has ended."""
+    return [int(line.split()[1]) for line in read(Path(f"/proc/{process}/{file}")).splitlines() if line.startswith(name)]
+
+
+def read(path: Path) -> str:
+    """The text of a file, empty where it is gone."""
     try:
-        lines = Path(f"/proc/{process}/status").read_text().splitlines()
+        return path.read_text()
     except OSError:
-        return 0.0
-    return max((int(line.split()[1]) / 2**20 for line in lines if line.startswith("VmHWM")), default=0.0)
+        return ""
 
 
 def run_measured(study: Path, *, most_gb: float, most_seconds: float, until: str | None) -> dict[str, object]:
@@ -164,8 +179,8 @@ def run_measured(study: Path, *, most_gb: float, most_seconds: float, until: str
             break
         if time.perf_counter() - started > most_seconds:
             child.kill()
-        peak = max(peak, peak_gb(child.pid))
-        time.sleep(0.05)
+        peak = max(peak, memory_gb(child.pid))
+        time.sleep(0.1)
     seconds = time.perf_counter() - started
     manifests = [p for p in (study / "results" / ".next" / "manifest.json", study / "results" / "manifest.json") if p.is_file()]
     steps = {step["name"]: step["seconds"] for step in json.loads(manifests[0].read_text())["steps"]} if manifests else {}

@@ -67,7 +67,7 @@ def _of_years(years: dict[int, Path], spec: Spec, files: InputFiles, inputs: Inp
     return []
 
 
-LIBRARIES_GB, ROW_GB, COUNTY_GB, PAIR_GB = 0.75, 2.4e-6, 1.2e-5, 1e-7
+LIBRARIES_GB, ROW_GB, COUNTY_GB, PAIR_GB = 0.68, 2.4e-6, 1.5e-5, 1e-7
 """Memory of the libraries, a row of the accounts of cells, a county and year, a pair of payer and recipient (docs/promises.md)."""
 
 MOST_PANELS = 6
