@@ -79,7 +79,7 @@ def test_the_map_looks_as_it_does_with_outlines(monkeypatch):
         panel = figure.add_axes((0, 0, 1, 1))
         panel.set(xlim=(0, 40), ylim=(0, 40), aspect="equal")
         panel.set_axis_off()
-        plates.fill(panel, shapes, colours)
+        plates.fill(panel, None, shapes, colours)
         assert len(panel.images) == (limit == 100)
         canvas = FigureCanvasAgg(figure)
         canvas.draw()

@@ -83,7 +83,7 @@ def _class_map(
     inside = None if border else region_outline(result)
     for panel, quantity in zip(plate.panels, quantities, strict=True):
         rows = (table["quantity"] == quantity).to_numpy()
-        fill(panel, shapes[rows], [colours[name] for name in classes[rows]], border=border, inside=inside)
+        fill(panel, result, shapes[rows], [colours[name] for name in classes[rows]], border=border, inside=inside)
         borders(panel, result)
     furniture(plate.panels[0], result, words)
     return plate.figure

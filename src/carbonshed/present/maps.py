@@ -101,7 +101,7 @@ def _density_map(result: ResultFolder, words: Words, column: str, ramp: tuple[st
     inside = region_outline(result) if is_grid else None
     for panel, year in zip(plate.panels, years, strict=True):
         rows = (table["year"] == year).to_numpy()
-        fill(panel, shapes[rows], classes.colour(density[rows]), border=None if is_grid else BORDER, inside=inside)
+        fill(panel, result, shapes[rows], classes.colour(density[rows]), border=None if is_grid else BORDER, inside=inside)
         borders(panel, result)
     furniture(plate.panels[0], result, words)
     name = {"carbon_source": "source_density", "carbon_sink": "sink_density"}.get(column, "net_emission_density")
@@ -164,9 +164,9 @@ def _lisa_map(result: ResultFolder, words: Words, table: pd.DataFrame, title: st
         colours = [LISA_COLOURS.get(name, LISA_COLOURS["missing"]) for name in corrected.where(~raw_only, plain)]
         faded = [pale(colour) if raw else colour for colour, raw in zip(colours, raw_only, strict=True)]
         if border and result.counties is not None:
-            fill(panel, result.counties.geometry.to_numpy(), [LISA_COLOURS["missing"]] * len(result.counties), border=border)
-        fill(panel, shapes[rows], faded, border=border, inside=inside)
-        hatch(panel, shapes[rows][raw_only.to_numpy()], colour=GREY, inside=inside)
+            fill(panel, result, result.counties.geometry.to_numpy(), [LISA_COLOURS["missing"]] * len(result.counties), border=border)
+        fill(panel, result, shapes[rows], faded, border=border, inside=inside)
+        hatch(panel, result, shapes[rows], raw_only, colour=GREY, inside=inside)
         borders(panel, result)
     furniture(plate.panels[0], result, words)
     columns = ["unit_id", "year", "quantity", "local_moran_i", "local_moran_p", "lisa_class", "lisa_class_fdr"]
@@ -192,7 +192,7 @@ def gi_star_map(result: ResultFolder, words: Words) -> Drawing:
     border = thin_borders(result, table)
     inside = None if border else region_outline(result)
     for panel, rows in zip(plate.panels, panels, strict=True):
-        fill(panel, shapes[rows], classes.colour(table.loc[rows, "gi_star_z"]), border=border, inside=inside)
+        fill(panel, result, shapes[rows], classes.colour(table.loc[rows, "gi_star_z"]), border=border, inside=inside)
         borders(panel, result)
     furniture(plate.panels[0], result, words)
     return Drawing(plate.figure, table[["unit_id", "year", "quantity", "gi_star_z", "gi_star_p"]])
@@ -200,9 +200,19 @@ def gi_star_map(result: ResultFolder, words: Words) -> Drawing:
 
 def local_statistics(result: ResultFolder, *, money: bool) -> pd.DataFrame:
     """Local statistics of money, or of carbon at the level that maps show: the cells where there are any, else the counties."""
-    table = result.statistics("money" if money else "carbon")
-    on_grid = ~table["unit_id"].isin([] if result.counties is None else result.counties.index)
-    return table[on_grid] if on_grid.any() and not money else table
+    return result.statistics("money") if money else result.once("local statistics of carbon", lambda: _of_carbon(result))
+
+
+def _of_carbon(result: ResultFolder) -> pd.DataFrame:
+    table = result.statistics("carbon")
+    on_grid = ~are_counties(result, table)
+    return table[on_grid] if on_grid.any() else table
+
+
+def are_counties(result: ResultFolder, table: pd.DataFrame) -> np.ndarray:
+    """Which rows are of counties (by the index: looking a text up in a list is slow for 100,000 of them)."""
+    counties = result.counties
+    return np.zeros(len(table), dtype=bool) if counties is None else counties.index.get_indexer(pd.Index(table["unit_id"])) >= 0
 
 
 def has_local_statistics(result: ResultFolder, *, money: bool) -> bool:
@@ -224,7 +234,7 @@ def _statistics_panels(table: pd.DataFrame, words: Words) -> tuple[list[np.ndarr
 
 def thin_borders(result: ResultFolder, table: pd.DataFrame) -> str | None:
     """Colour of the borders between shapes: thin lines between counties, none between cells."""
-    return BORDER if result.counties is not None and table["unit_id"].isin(result.counties.index).all() else None
+    return BORDER if are_counties(result, table).all() else None
 
 
 def shapes_of_units(result: ResultFolder) -> gpd.GeoSeries:
@@ -246,7 +256,7 @@ def _shapes_of_units(result: ResultFolder) -> gpd.GeoSeries:
 
 def place_text(result: ResultFolder, words: Words, table: pd.DataFrame) -> str:
     """Whether rows are counties or cells, and of which size."""
-    if result.counties is not None and table["unit_id"].isin(result.counties.index).all():
+    if are_counties(result, table).all():
         return words("map.by_county")
     scale = result.display_scale_km
     return words("map.on_grid", scale=f"{scale:g}") if scale is not None else ""
@@ -274,10 +284,10 @@ def zones_map(result: ResultFolder, words: Words) -> Drawing:
     for panel, year in zip(plate.panels, years, strict=True):
         rows = (table["year"] == year).to_numpy()
         colours = [ZONE_COLOURS.get(name, ZONE_COLOURS["missing"]) for name in table.loc[rows, "zone"]]
-        fill(panel, all_shapes[rows], colours, border=border, inside=inside)
+        fill(panel, result, all_shapes[rows], colours, border=border, inside=inside)
         for name, pattern in ZONE_HATCH.items() if result.page.hatches_zones else ():
-            hatch(panel, all_shapes[rows & (table["zone"] == name).to_numpy()], pattern=pattern, inside=inside)
-        hatch(panel, all_shapes[rows & low.to_numpy()], colour="#5A5A5A", inside=inside)
+            hatch(panel, result, all_shapes[rows], (table["zone"] == name).to_numpy()[rows], pattern=pattern, inside=inside)
+        hatch(panel, result, all_shapes[rows], low.to_numpy()[rows], colour="#5A5A5A", inside=inside)
         borders(panel, result)
     furniture(plate.panels[0], result, words)
     columns = ["unit_id", "year", "som_node", "cluster", "zone", "zone_confidence"]
@@ -307,7 +317,7 @@ def compensation_map(result: ResultFolder, words: Words) -> Drawing:
     )
     for panel, year in zip(plate.panels, years, strict=True):
         part = values[table["year"] == year].set_axis(table.loc[table["year"] == year, "unit_id"]).reindex(counties.index)
-        fill(panel, counties.to_numpy(), classes.colour(part), border="white", width=0.25)
+        fill(panel, result, counties.to_numpy(), classes.colour(part), border="white", width=0.25)
         borders(panel, result)
     if len(years) == 1 and result.page.panel_mm is None:
         _name_first(plate, counties, table[table["year"] == years[0]])

@@ -84,7 +84,7 @@ def _sides(plate: Plate, result: ResultFolder, year: int) -> None:
     """Counties tinted by the side they are on."""
     shapes = result.money_shapes
     colours = [SIDE_TINT.get(str(name), ZONE_COLOURS["missing"]) for name in _side_of_counties(result, year).reindex(shapes.index)]
-    fill(plate.panels[0], shapes.to_numpy(), colours, border="white", width=0.3)
+    fill(plate.panels[0], result, shapes.to_numpy(), colours, border="white", width=0.3)
     borders(plate.panels[0], result)
 
 
@@ -157,7 +157,7 @@ def _backdrop(panel: Any, result: ResultFolder) -> None:
     shapes = result.counties if result.counties is not None else result.cells
     if shapes is not None:
         colours = ["#F4F2EC"] * len(shapes)
-        fill(panel, shapes.geometry.to_numpy(), colours, border="#DAD6CC" if result.counties is not None else None, width=0.25)
+        fill(panel, result, shapes.geometry.to_numpy(), colours, border="#DAD6CC" if result.counties is not None else None, width=0.25)
     borders(panel, result)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Polygon
 from matplotlib.path import Path as Outline
 from matplotlib.patheffects import withStroke
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from pyproj import CRS, Geod
 
 from carbonshed.present.display import number, short
@@ -22,6 +23,7 @@ from carbonshed.present.folder import ResultFolder
 from carbonshed.present.graticule import draw_graticule, draw_locator, transformer
 from carbonshed.present.headings import MARGIN_IN, Heading, fold
 from carbonshed.present.many_cells import MANY_CELLS, joined_rows, lattice, picture
+from carbonshed.present.many_shapes import MANY_POLYGONS, Painting, coloured, paint, striped, total_bounds
 from carbonshed.present.shown import ShownFigure
 from carbonshed.present.style import BORDER, GREY, INK, MM, STRONG_BORDER, WIDE_MM, ZONE_COLOURS, ZONE_HATCH, Classes, nice_length
 from carbonshed.present.words import Words
@@ -205,17 +207,26 @@ def outlines(shapes: Shapes) -> list[Outline]:
 
 
 def fill(
-    panel: Any, shapes: Shapes, colours: Sequence[str], *, border: str | None = None, width: float = 0.25, inside: Outline | None = None
+    panel: Any,
+    result: ResultFolder,
+    shapes: Shapes,
+    colours: Sequence[str],
+    *,
+    border: str | None = None,
+    width: float = 0.25,
+    inside: Outline | None = None,
 ) -> None:
     """Fill shapes with their colours, cut at `inside`; without `border`, edges take the face's colour so that no seams show.
 
-    More than `MANY_CELLS` cells of a grid are one picture.
+    More than `MANY_CELLS` cells of a grid are one picture, and so are more than `MANY_POLYGONS` other shapes, then without borders.
     """
     cells = lattice(shapes) if border is None and len(shapes) > MANY_CELLS else None
     if cells is not None:
-        image = panel.imshow(picture(cells, colours), extent=cells.extent, origin="lower", zorder=1)
-        if inside is not None:
-            image.set_clip_path(inside, panel.transData)
+        _show(panel, picture(cells, colours), cells.extent, inside)
+        return
+    if len(shapes) > MANY_POLYGONS:
+        painting = _painting(result, shapes)
+        _show(panel, coloured(painting, colours), painting.extent, inside)
         return
     paths = outlines(shapes)
     edges = border or list(colours)
@@ -226,13 +237,44 @@ def fill(
         collection.set_clip_path(inside, panel.transData)
 
 
-def hatch(panel: Any, shapes: Shapes, *, colour: str = INK, pattern: str = "/////", inside: Outline | None = None) -> None:
-    """Lay a hatch over shapes, cut at `inside`; together they carry one continuous pattern."""
-    if len(shapes) == 0:
+def _show(panel: Any, dots: NDArray[np.uint8], extent: tuple[float, float, float, float], inside: Outline | None) -> None:
+    """A picture in its place on the map, cut at `inside`."""
+    image = panel.imshow(dots, extent=extent, origin="lower", zorder=1)
+    if inside is not None:
+        image.set_clip_path(inside, panel.transData)
+
+
+def _painting(result: ResultFolder, shapes: Shapes) -> Painting:
+    """The picture of these shapes, painted once for all maps of a result that show them."""
+    known = np.asarray(shapes, dtype=object)
+    points = shapely.get_num_coordinates(known).tobytes(), shapely.get_coordinates(known).tobytes()
+    digest = hashlib.sha256(b"".join(points)).hexdigest()
+    return result.once(f"painting {digest}", lambda: paint(outlines(known), total_bounds(known)))
+
+
+def hatch(
+    panel: Any,
+    result: ResultFolder,
+    shapes: NDArray[Any],
+    is_marked: ArrayLike,
+    *,
+    colour: str = INK,
+    pattern: str = "/////",
+    inside: Outline | None = None,
+) -> None:
+    """Lay a hatch over the shapes that are marked, cut at `inside`; together they carry one continuous pattern.
+
+    Among more than `MANY_POLYGONS` shapes that are no cells of a grid it is stripes of a picture.
+    """
+    marked = shapes[np.asarray(is_marked)]
+    if len(marked) == 0:
         return
-    cells = lattice(shapes) if len(shapes) > MANY_CELLS else None
-    rings = outlines(shapes if cells is None else joined_rows(cells))
-    joined = Outline(np.concatenate([path.vertices for path in rings]), np.concatenate([path.codes for path in rings]))
+    if len(shapes) > MANY_POLYGONS and lattice(shapes) is None:
+        painting = _painting(result, shapes)
+        _show(panel, striped(painting, np.asarray(is_marked, dtype=bool), colour), painting.extent, inside)
+        return
+    cells = lattice(marked) if len(marked) > MANY_CELLS else None
+    joined = Outline.make_compound_path(*outlines(marked if cells is None else joined_rows(cells)))
     collection = PathCollection([joined], facecolors="none", edgecolors=colour, linewidths=0.0, hatch=pattern)
     panel.add_collection(collection, autolim=False)
     if inside is not None:

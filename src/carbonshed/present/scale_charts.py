@@ -253,7 +253,7 @@ def scale_maps(result: ResultFolder, words: Words) -> Drawing:
     for panel, side in zip(plate.panels, sides, strict=True):
         rows = (table["scale_km"] == side).to_numpy()
         shapes = table.geometry.to_numpy()[rows]
-        fill(panel, shapes, classes.colour(density[rows]), inside=inside)
+        fill(panel, result, shapes, classes.colour(density[rows]), inside=inside)
         borders(panel, result)
     furniture(plate.panels[0], result, words)
     data = pd.DataFrame(table[["unit_id", "year", "scale_km", "area_km2", column]]).assign(**{f"density [{DENSITY_UNIT}]": density})

@@ -92,6 +92,7 @@ def _helper(result: ResultFolder, order: Order, left: deque[str], done: Done) ->
         env={**os.environ, "PYTHONPATH": paths},
         start_new_session=True,  # Ctrl-C is for this process, which then ends that one
     ) as process:
+        assert process.stdin is not None
         teller = Thread(target=_hand_over, args=(process, (result.path, order), left, done), daemon=True)
         teller.start()
         try:
@@ -99,21 +100,25 @@ def _helper(result: ResultFolder, order: Order, left: deque[str], done: Done) ->
         finally:
             process.kill()
             teller.join()
+            with suppress(OSError):  # what it did not read any more
+                process.stdin.close()
 
 
 def _hand_over(process: subprocess.Popen[bytes], job: Any, left: deque[str], done: Done) -> None:
     """Give names to the process one by one, and what comes back to `done`; None where nothing does."""
     assert process.stdin is not None and process.stdout is not None
     name = ""
-    with suppress(OSError, EOFError, pickle.UnpicklingError):
+    try:
         _send(process.stdin, job)
         while name := _take(left):
             _send(process.stdin, name)
-            figure = pickle.load(process.stdout)
-            done.put((name, figure))
+            done.put((name, pickle.load(process.stdout)))
             name = ""
-    if name:
-        done.put((name, None))
+    except (OSError, EOFError, pickle.UnpicklingError):
+        pass  # it has ended
+    finally:
+        if name:
+            done.put((name, None))
 
 
 def _send(stream: Any, value: object) -> None:

@@ -34,7 +34,10 @@ def csv_text(table: pd.DataFrame) -> str:
     safe = table.copy()
     for place, dtype in enumerate(table.dtypes):
         if not pd.api.types.is_numeric_dtype(dtype):
-            safe.isetitem(place, [guarded(value) if isinstance(value, str) else value for value in table.iloc[:, place]])
+            values = table.iloc[:, place]
+            cells = {value: guarded(value) for value in values.unique() if isinstance(value, str)}
+            if any(value != cell for value, cell in cells.items()):
+                safe.isetitem(place, [cells[value] if isinstance(value, str) else value for value in values])
     return safe.to_csv(index=False, lineterminator="\n")
 
 

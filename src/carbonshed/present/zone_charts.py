@@ -56,9 +56,15 @@ def scale_zones_map(result: ResultFolder, words: Words) -> Drawing:
     shapes = table.geometry.to_numpy()
     for panel, role in zip(plate.panels, roles, strict=True):
         rows = (table["scale_role"] == role).to_numpy()
-        fill(panel, shapes[rows], [ZONE_COLOURS.get(name, ZONE_COLOURS["missing"]) for name in table.loc[rows, "zone"]], inside=inside)
+        fill(
+            panel,
+            result,
+            shapes[rows],
+            [ZONE_COLOURS.get(name, ZONE_COLOURS["missing"]) for name in table.loc[rows, "zone"]],
+            inside=inside,
+        )
         for name, pattern in ZONE_HATCH.items() if result.page.hatches_zones else ():
-            hatch(panel, shapes[rows & (table["zone"] == name).to_numpy()], pattern=pattern, inside=inside)
+            hatch(panel, result, shapes[rows], (table["zone"] == name).to_numpy()[rows], pattern=pattern, inside=inside)
         borders(panel, result)
     furniture(plate.panels[0], result, words)
     ari = table["scale_km"].map({side: found["ari"] for side, found in agreement.items()})
