@@ -259,3 +259,9 @@ def test_one_wrong_file_of_several_years_is_one_problem(small_study):
     (small_study / "study.toml").write_text(spec, encoding="utf-8")
     problems = [each for each in Study.open(small_study).check() if each.severity == "error"]
     assert len(problems) == len(set(problems)) == 1 and "legend.toml" in problems[0].where
+
+
+def test_the_map_of_another_year_twice_is_said(small_study):
+    (small_study / "clcd_2015.tif").write_bytes((small_study / "clcd_2010.tif").read_bytes())
+    found = [problem for problem in Study.open(small_study).check() if problem.code == "same_land"]
+    assert [(problem.severity, "2010 and 2015" in problem.got) for problem in found] == [("warning", True)]

@@ -7,9 +7,10 @@ import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
-from carbonshed.checks import DataWarning, InputError, Problem
+from carbonshed.checks import DataWarning, InputError, Problem, examples
 from carbonshed.numerics import near_points
 from carbonshed.readers.land_cover import tabulate_land_area
 from carbonshed.readers.rasters import pixel_count
@@ -51,7 +52,7 @@ def _of_both(problem: Problem, files: InputFiles) -> Problem:
 def _land_cover_problems(spec: Spec, files: InputFiles, inputs: Inputs) -> list[Problem]:
     """What the one pass over each raster would stop at: found by making that pass, over all years at once while nothing is wrong."""
     found = _of_years(files.years, spec, files, inputs)
-    if not found or len(files.years) == 1:
+    if all(problem.severity == "warning" for problem in found) or len(files.years) == 1:
         return found
     return [problem for year, path in files.years.items() for problem in _of_years({year: path}, spec, files, inputs)]
 
@@ -61,10 +62,17 @@ def _of_years(years: dict[int, Path], spec: Spec, files: InputFiles, inputs: Inp
     section = spec.land_cover
     product = str(files.paths["legend"][0]) if "legend" in files.paths else section.product
     try:
-        tabulate_land_area(years, inputs.land_units, legend=product, bands=section.band, min_coverage=section.min_coverage)
+        area = tabulate_land_area(years, inputs.land_units, legend=product, bands=section.band, min_coverage=section.min_coverage)
     except InputError as error:
         return list(error.problems)
-    return []
+    same = [
+        f"{one} and {two}" for one, two in pairwise(sorted(years)) if area.sel(year=one).equals(area.sel(year=two).assign_coords(year=one))
+    ]
+    if not same:
+        return []
+    fix = "Nothing to do if no map of the other year is meant; else check the files."
+    got = f"the same areas of all classes in {examples(same)}"
+    return [Problem("same_land", "a map of its own for each year", got, "[land_cover] path", fix, "warning")]
 
 
 LIBRARIES_GB, ROW_GB, COUNTY_GB, PAIR_GB = 0.68, 2.4e-6, 1.5e-5, 1e-7
