@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from carbonshed.checks import InputError
 from carbonshed.scale.chosen import chosen_scale
 from carbonshed.scale.interval import scale_interval
 from carbonshed.study.live_steps import LIVE_TABLES
+from carbonshed.study.pipeline import StepError
 from carbonshed.study.store import Store
 
 pytestmark = pytest.mark.filterwarnings("ignore::carbonshed.checks.DataWarning")
@@ -80,6 +82,30 @@ def test_live_and_scenario_tables_are_those_of_a_cold_run(study, tmp_path, chang
     assert digests({name: live.table(name) for name in known}, tmp_path / "live") == expected
     assert digests({name: again.table(name) for name in known}, tmp_path / "again") == expected
     assert not live.manifest["is_complete"]
+
+
+def test_a_new_session_takes_what_the_result_folder_holds(folder, tmp_path, monkeypatch):
+    def refused(*_: object, **__: object) -> None:
+        raise AssertionError("land cover is read again")
+
+    own = Path(shutil.copytree(folder, tmp_path / "own"))
+    cs.Study.open(own).run(until="accounts")
+    with monkeypatch.context() as patch:
+        patch.setattr("carbonshed.study.land_steps.tabulate_land_area", refused)
+        live = cs.Study.open(own).with_(carbon_price=61).live()
+        with pytest.raises(StepError, match="land cover is read again"):
+            cs.Study.open(own).with_(**{"grid.base_km": 6, "grid.scales_km": [6, 18]}).live()
+        (own / "results" / "tables" / "pieces.parquet").write_bytes(b"spoilt")
+        with pytest.raises(StepError, match="land cover is read again"):
+            cs.Study.open(own).with_(carbon_price=61).live()
+        (own / "results" / "manifest.json").write_text("{")
+        with pytest.raises(StepError, match="land cover is read again"):
+            cs.Study.open(own).with_(carbon_price=61).live()
+    cold = cs.Study(cs.Study.open(own).with_(carbon_price=61).spec, own).run(tmp_path / "cold", until="flows")
+    files = {name: written for step in cold.manifest["steps"] for name, written in step["files"].items()}
+    found = digests({name: live.table(name) for name in live.tables}, tmp_path / "live")
+    assert {"accounts_grid", "zones", "compensation", "flows"} <= set(found)
+    assert found == {name: files[f"tables/{name}.parquet"] for name in found}
 
 
 def test_live_parts_do_not_stand_for_whole_steps(study):

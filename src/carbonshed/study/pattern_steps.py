@@ -18,6 +18,7 @@ from carbonshed.checks import DataWarning, check_conserved, warn
 from carbonshed.compensation.drift import drift_check
 from carbonshed.numerics.autocorrelation import settled
 from carbonshed.scale.choose import mark_chosen
+from carbonshed.scale.indicators import SharedPlaces
 from carbonshed.scale.interval import scale_interval
 from carbonshed.spatial.cell_ids import parse_cell_ids
 from carbonshed.spatial.centre import centre_of_gravity
@@ -46,6 +47,7 @@ def scale_step(context: Context) -> StepOutput:
     spec = context.spec
     base = at_scale(context.tables["accounts_grid"], spec.grid.base_km)
     tables: dict[str, list[pd.DataFrame]] = {"scale_response": [], "scale_choice": [], "scale_draws": [], "scale_shifts": []}
+    shared = SharedPlaces()
     for position, quantity in enumerate(CARBON):
         found = scale_interval(
             base,
@@ -56,6 +58,7 @@ def scale_step(context: Context) -> StepOutput:
             seed=spec.study.seed,
             permutations=spec.scale.permutations,
             drivers=spec.scale.drivers,
+            shared=shared,
             progress=_part(context.progress, position, quantity),
         )
         tables["scale_response"].append(mark_chosen(found.response, found.choice))
@@ -154,7 +157,8 @@ def zones_and_summary(context: Context, model: ZoneModel, accounts: pd.DataFrame
     context.progress(0.6, "explaining")
     reasons = zone_explanations(model)
     beside = {str(name): part[name].array for part in (lines, reasons) for name in part}
-    zones = pd.concat([model.zones, pd.DataFrame(beside, index=model.zones.index)], axis=1)
+    zones = model.zones.assign(**{name: beside.pop(name) for name in list(beside) if name in model.zones})
+    zones = pd.concat([zones, pd.DataFrame(beside, index=zones.index)], axis=1)  # all at once: one by one is slow
     output = StepOutput(tables={"zones": zones, "zone_summary": summary})
     for quantity in CARBON:
         for year, rows in by_year(accounts):

@@ -8,13 +8,13 @@ since a step counts when its tables are on the disk and its key stands in a mani
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from carbonshed.checks import CarbonshedError, FolderError, Problem
+from carbonshed.checks import CarbonshedError, FolderError, InputError, Problem
 from carbonshed.files import discard, write_text, writing
 from carbonshed.readers.row_tasks import RunTasks
 from carbonshed.study.config import Spec
@@ -93,6 +93,25 @@ def run_in_memory(job: Job) -> tuple[StoredTables, dict[str, Any]]:
     tables, done = StoredTables({}), Records()
     _run_steps(job, tables, done, None)
     return tables, job.manifest(done)
+
+
+def take_finished(job: Job, store: Store, steps: Sequence[Step]) -> None:
+    """Remember what a result folder holds of these steps and those they need, byte for byte, where nothing of the study is known yet."""
+    if job.keys[job.chain[0].name] in job.memory:
+        return
+    names = {name for step in steps for name in (step.name, *step.needs)}
+    try:
+        records = store.read_manifest().get("steps", [])
+    except InputError as error:  # who asks what if need not mend a folder that is not written
+        logger.info("nothing is taken from %s: %s", store.folder, error)
+        return
+    for record in records:
+        if record["name"] not in names or record["key"] != job.keys.get(record["name"]) or not store.agrees(record["files"]):
+            continue
+        tables = {name: store.read_table(name) for name in record["tables"]}
+        if store.agrees(record["files"]):  # no run has written others meanwhile
+            told = {name: record[name] for name in StepOutput().record()}
+            job.memory[record["key"]] = StepOutput(tables, **told)
 
 
 def run_live(job: Job) -> tuple[StoredTables, dict[str, Any]]:

@@ -16,7 +16,7 @@ from carbonshed.study.pipeline import Progress, StepOutput, active
 from carbonshed.study.plan import plan_rows
 from carbonshed.study.provenance import Finder
 from carbonshed.study.result import Result
-from carbonshed.study.runner import Finish, Job, run_in_memory, run_into, run_live
+from carbonshed.study.runner import Finish, Job, run_in_memory, run_into, run_live, take_finished
 from carbonshed.study.steps import STEPS
 from carbonshed.study.store import Store
 
@@ -209,6 +209,7 @@ class Study:
         """
         job = self._job(self._known_step(until), progress, run_tasks)
         if self._is_scenario and out is None:
+            take_finished(job, Store(self.default_folder), job.wanted)
             return Result(*run_in_memory(job))
         store = Store(self._folder(out))
         store.check_writable()
@@ -219,7 +220,7 @@ class Study:
 
         What takes resampling to know (p-values, the interval of the scale, the stability of zones) and what is compared with other
         settings is left to `run`, so that a changed price or coefficient answers while a slider moves. Steps that the change does not
-        touch are taken from what this study and its scenarios have computed before.
+        touch are taken from what this study and its scenarios have computed before, and from the result folder.
 
         Returns
         -------
@@ -231,7 +232,9 @@ class Study:
         InputError
             As `run`.
         """
-        return Result(*run_live(self._job(None, _silent)))
+        job = self._job(None, _silent)
+        take_finished(job, Store(self.default_folder), [step for step in job.chain if step.live])
+        return Result(*run_live(job))
 
     def _job(self, until: str | None, progress: Progress, run_tasks: RunTasks | None = None) -> Job:
         chain, wanted = active(STEPS, self.spec), active(STEPS, self.spec, until)
