@@ -3,14 +3,18 @@ from __future__ import annotations
 import json
 
 import geopandas as gpd
+import numpy as np
+import pandas as pd
 import pytest
+import shapely
 from shapely.geometry import box
 
 from carbonshed.checks import InputError
+from carbonshed.present.county_shapes import is_same, simplified, union
 from carbonshed.present.export import export
 from carbonshed.present.figure_files import save_figures
 from carbonshed.present.figures import figure
-from carbonshed.present.folder import ResultFolder, simplified
+from carbonshed.present.folder import ResultFolder
 from carbonshed.present.report import render_report
 from carbonshed.study.study import Result
 
@@ -95,3 +99,20 @@ def test_an_older_folder_is_refused_by_all_that_reads_folders(build):
         with pytest.raises(InputError, match=r"older, written by carbonshed 0\.0\.9.*copy its study\.toml"):
             read()
     assert {path.name for path in folder.iterdir()} == {"tables", "manifest.json"}
+
+
+def test_many_shapes_are_joined_as_a_coverage_unless_they_overlap():
+    squares = shapely.box(*np.array([(x, y, x + 1, y + 1) for y in range(40) for x in range(30)]).T)
+    assert union(squares).equals(shapely.box(0, 0, 30, 40))
+    overlapping = np.append(squares, shapely.box(0.5, 0.5, 2.5, 2.5))
+    assert union(overlapping).equals(shapely.box(0, 0, 30, 40))
+
+
+def test_shapes_of_money_are_those_of_the_accounts_where_each_is_the_same():
+    squares = gpd.GeoSeries(shapely.box([0, 1], 0, [1, 2], 1), index=pd.Index(["a", "b"], name="unit_id"), crs=3857)
+    accounts = gpd.GeoDataFrame(
+        {"unit_id": ["b", "a", "a"], "year": [2020, 2020, 2010]}, geometry=squares.loc[["b", "a", "b"]].to_numpy(), crs=3857
+    )
+    assert is_same(squares, accounts), "of the last year"
+    assert not is_same(squares.loc[["a"]], accounts) and not is_same(squares.buffer(0.1), accounts)
+    assert not is_same(squares.rename({"a": "c"}), accounts) and not is_same(squares.set_crs(3395, allow_override=True), accounts)

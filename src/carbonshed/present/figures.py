@@ -109,7 +109,7 @@ FIGURES: Mapping[str, Recipe] = MappingProxyType(
 
 def available_figures(result: ResultFolder) -> list[str]:
     """Names of the figures that this result can give, in the order of the report."""
-    return [name for name, recipe in FIGURES.items() if recipe.needs(result)]
+    return list(result.once("available figures", lambda: [name for name, recipe in FIGURES.items() if recipe.needs(result)]))
 
 
 def absent_figures(result: ResultFolder, lang: str = "en") -> dict[str, str]:

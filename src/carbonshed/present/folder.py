@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any, cast
 
 import geopandas as gpd
-import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import shapely
 from pyproj import CRS
 
 from carbonshed.checks import check_columns, refuse
+from carbonshed.present.county_shapes import is_same, simplified, union, with_absent
 from carbonshed.present.presets import Page
 from carbonshed.present.reading import Noting, kept
 from carbonshed.schema import check_schema
@@ -85,9 +85,6 @@ TABLES: dict[str, tuple[str, ...]] = {
 
 OF_ALL_YEARS = ("cells", "shapes of units")
 """What is kept of a result and is another where only its last year is asked for."""
-
-DISPLAY_POINTS = 1500
-"""Borders are simplified to about the width of the region / this: below one dot of a printed map."""
 
 
 class ResultFolder(Noting):
@@ -271,7 +268,9 @@ class ResultFolder(Noting):
         amounts, counties = self.table("compensation"), self.counties
         if isinstance(amounts, gpd.GeoDataFrame):
             own = amounts[amounts.geometry.notna()].drop_duplicates("unit_id").set_index("unit_id").geometry
-            return simplified(own if counties is None else _with_absent(own, self.geo("accounts_county")))
+            if counties is not None and is_same(own, self.geo("accounts_county")):
+                return counties.geometry.loc[own.index]
+            return simplified(own if counties is None else with_absent(own, self.geo("accounts_county")))
         if counties is None:
             raise refuse(
                 "no_geometry",
@@ -289,7 +288,7 @@ class ResultFolder(Noting):
         if counties is None:
             return None
         key = counties["province"].fillna("") if "province" in counties else pd.Series("", index=counties.index)
-        unions = {str(name): shapely.union_all(group.geometry.to_numpy()) for name, group in counties.groupby(key, sort=True)}
+        unions = {str(name): union(group.geometry.to_numpy()) for name, group in counties.groupby(key, sort=True)}
         return gpd.GeoSeries(unions, crs=counties.crs)
 
     @kept
@@ -333,24 +332,6 @@ def _entry(manifest: Mapping[str, Any], keys: Sequence[str]) -> Any:
     for key in keys:
         found = (found or {}).get(key)
     return found
-
-
-def _with_absent(shapes: gpd.GeoSeries, accounts: gpd.GeoDataFrame) -> gpd.GeoSeries:
-    """The shapes, and those of counties left out of the money; a county that is part of one of the shapes (merged districts) is not."""
-    last = accounts.sort_values("year", kind="stable").drop_duplicates("unit_id", keep="last").set_index("unit_id").geometry
-    others = last[~last.index.isin(shapes.index)].to_crs(shapes.crs)
-    inside, _ = shapes.sindex.query(others.representative_point(), predicate="within")
-    absent = others[~np.isin(np.arange(len(others)), inside)]
-    return gpd.GeoSeries(pd.concat([shapes, absent]), crs=shapes.crs)
-
-
-def simplified(shapes: gpd.GeoSeries) -> gpd.GeoSeries:
-    """Shapes with fewer vertices, borders between neighbours kept common; by less than a dot of a printed map."""
-    west, _, east, _ = shapes.total_bounds
-    tolerance = (east - west) / DISPLAY_POINTS
-    thinned = shapely.coverage_simplify(shapes.to_numpy(), tolerance)
-    lost = shapely.is_empty(thinned) | ~shapely.is_valid(thinned)
-    return gpd.GeoSeries(np.where(lost, shapes.to_numpy(), thinned), index=shapes.index, crs=shapes.crs)
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:
