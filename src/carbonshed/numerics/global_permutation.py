@@ -45,6 +45,7 @@ def moran_test(
     seed: int = 0,
     permutation_limit: int | None = None,
     certain_z: float | None = None,
+    sums: WeightSums | None = None,
 ) -> MoranTest:
     """Moran's I with ``z = (I - E[I]) / sd`` and two-sided p from permutations of the values, ``E[I] = -1 / (n - 1)``.
 
@@ -61,6 +62,8 @@ def moran_test(
     certain_z : float, optional
         The same where abs(z) with the exact sd is above this. Whatever the distribution, at most ``1 / (1 + z^2)`` of all
         permutations lie so far to one side (Cantelli), so that from z = 14.2 on p < 0.01 needs no draw.
+    sums : WeightSums, optional
+        Of the weights, where they are known.
 
     Returns
     -------
@@ -85,7 +88,7 @@ def moran_test(
         return MoranTest(observed if n >= 4 else nan, nan, nan, "none")
     too_many = permutation_limit is not None and n > permutation_limit
     if too_many or certain_z is not None:
-        variance = permutation_variance(values, weight_sums(weights))
+        variance = permutation_variance(values, weight_sums(weights) if sums is None else sums)
         z = (observed + 1 / (n - 1)) / float(np.sqrt(variance)) if variance > NO_SPREAD**2 else nan
         if too_many or abs(z) > (certain_z or 0):
             return MoranTest(observed, z, float(2 * ndtr(-abs(z))), "normal")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
 from math import gcd
 from typing import NamedTuple
 
@@ -43,7 +44,10 @@ class Membership(NamedTuple):
 
 
 class BaseYear(NamedTuple):
-    """Finest cells of one year whose quantity is known; `columns` holds further columns of the same cells."""
+    """Finest cells of one year whose quantity is known; `columns` holds further columns of the same cells.
+
+    `places` tells rows, columns and areas from others: years and quantities with the same text have the same cells. Empty: not told.
+    """
 
     year: int
     rows: Integers
@@ -51,6 +55,7 @@ class BaseYear(NamedTuple):
     area: Floats
     value: Floats
     columns: Mapping[str, Floats]
+    places: str = ""
 
 
 class Base(NamedTuple):
@@ -194,7 +199,9 @@ def read_base(accounts: pd.DataFrame, quantity: str, columns: Sequence[str] = ()
         if gaps.any():
             warn(f"scale response: {quantity} is not known in {gaps.sum()} cells, left out: {examples(accounts.index[gaps].unique())}.")
         held = {name: values[known] for name, values in further.items()}
-        years.append(BaseYear(int(each), rows[known], cols[known], area[known], value[known], held))
+        cells = rows[known], cols[known], area[known]
+        places = sha256(b"".join(part.tobytes() for part in cells)).hexdigest()
+        years.append(BaseYear(int(each), *cells, value[known], held, places))
     return Base(side_m / 1000, (origin[0] / 1000, origin[1] / 1000), years, has_years)
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from carbonshed.checks import choose
 from carbonshed.scale.blocks import Base, BaseYear, side_factors
 from carbonshed.scale.choose import check_permutations, check_rule_columns
-from carbonshed.scale.indicators import Settings, global_moran, make_side, variation
+from carbonshed.scale.indicators import Settings, SharedPlaces, global_moran, make_side, variation
 from carbonshed.scale.interval import CERTAIN_Z
 from carbonshed.scale.response import Plan, as_table, make_plan, read_plan, year_rows
 from carbonshed.scale.rules import RULES, columns_of, make_rule, panel_of
@@ -58,8 +58,9 @@ def chosen_scale(
     plan = make_plan(accounts, quantity, Settings(permutations, seed, certain_z=CERTAIN_Z), drivers)
     base = read_plan(accounts, plan)
     factors = side_factors(scales_km, base.side_km)
+    shared = SharedPlaces()
     rows_of = _alone if rule in ALONE else _whole
-    response = as_table([row for year in base.years for row in rows_of(base, year, factors, plan)], True)
+    response = as_table([row for year in base.years for row in rows_of(base, year, factors, plan, shared)], True)
     columns = columns_of(rule, response.columns)
     check_rule_columns(response, rule, columns)
     panel = panel_of(response, columns)
@@ -67,15 +68,15 @@ def chosen_scale(
     return float("nan") if position is None else float(panel.scales[position])
 
 
-def _whole(base: Base, year: BaseYear, factors: Mapping[float, int], plan: Plan) -> list[dict[str, Any]]:
-    return year_rows(base, year, factors, (0, 0), plan, {})
+def _whole(base: Base, year: BaseYear, factors: Mapping[float, int], plan: Plan, shared: SharedPlaces) -> list[dict[str, Any]]:
+    return year_rows(base, year, factors, (0, 0), plan, {}, shared)
 
 
-def _alone(base: Base, year: BaseYear, factors: Mapping[float, int], plan: Plan) -> list[dict[str, Any]]:
+def _alone(base: Base, year: BaseYear, factors: Mapping[float, int], plan: Plan, shared: SharedPlaces) -> list[dict[str, Any]]:
     """Moran's I, its p and CV of each side, as `carbonshed.scale.indicators.side_indicators` gives them."""
     rows, settings, nan = [], plan.settings, float("nan")
     for scale, k in factors.items():
-        side = make_side(year, scale, k, (0, 0), settings.min_inside)
+        side = make_side(year, scale, k, (0, 0), settings.min_inside, shared=shared)
         row = {"year": year.year, "scale_km": scale, "quantity": plan.quantity, "moran_i": nan, "moran_p": nan, "cv": nan}
         if side.is_defined:
             moran = global_moran(side, settings)

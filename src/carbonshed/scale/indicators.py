@@ -15,12 +15,21 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.special import ndtr
 
-from carbonshed.numerics.autocorrelation import deviations, geary_c, general_g, general_g_variance, getis_ord_z, settled, weight_sums
+from carbonshed.numerics.autocorrelation import (
+    WeightSums,
+    deviations,
+    geary_c,
+    general_g,
+    general_g_variance,
+    getis_ord_z,
+    settled,
+    weight_sums,
+)
 from carbonshed.numerics.global_permutation import MoranTest, moran_test
 from carbonshed.numerics.inequality import concentration_index
 from carbonshed.numerics.permutation import benjamini_hochberg
 from carbonshed.numerics.variogram import fit_variogram, lattice_semivariogram
-from carbonshed.scale.blocks import BaseYear, Blocks, block_membership
+from carbonshed.scale.blocks import BaseYear, Blocks, Membership, block_membership
 from carbonshed.spatial.neighbours import lattice_neighbours
 
 Floats = NDArray[np.float64]
@@ -33,6 +42,8 @@ HOT = 1.96
 """A cell with abs(Gi*) above this is a hot or cold spot."""
 
 FDR = 0.05
+MOST_KEPT = 10_000_000
+"""Memberships of finest cells that `SharedPlaces` keeps: some 200 MB."""
 TOP = 0.1
 """Share of the cells whose share of the carbon is `top_density_share`."""
 
@@ -52,8 +63,44 @@ class Settings:
     certain_z: float | None = None
 
 
+class Places(NamedTuple):
+    """Where the cells of one side lie, whatever they hold: the block of each finest cell, the areas of the blocks, those that take part."""
+
+    membership: Membership
+    area: Floats
+    inside: NDArray[np.bool_]
+    links: csr_array
+    sums: WeightSums
+
+
+class SharedPlaces:
+    """Places of cells, found once for all years and quantities with the same finest cells.
+
+    Where more than `MOST_KEPT` memberships of finest cells are kept, all are forgotten: memory stays bounded, and only time is lost.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, int, tuple[int, int], float], Places] = {}
+        self._cells = 0
+
+    def of(self, base: BaseYear, side_km: float, k: int, shift: tuple[int, int], min_inside: float) -> Places:
+        """As `make_places`."""
+        key = base.places, k, shift, min_inside
+        if not base.places:
+            return make_places(base, side_km, k, shift, min_inside)
+        if key in self._kept:
+            return self._kept[key]
+        places = make_places(base, side_km, k, shift, min_inside)
+        if self._cells + base.rows.size > MOST_KEPT:
+            self._kept.clear()
+            self._cells = 0
+        self._kept[key] = places
+        self._cells += base.rows.size
+        return places
+
+
 class Side(NamedTuple):
-    """Cells of one side: all blocks, the block of each finest cell, which blocks take part, their densities and their links."""
+    """Cells of one side: all blocks, the block of each finest cell, which blocks take part, their densities, their links and their sums."""
 
     side_km: float
     k: int
@@ -62,6 +109,7 @@ class Side(NamedTuple):
     inside: NDArray[np.bool_]
     density: Floats
     links: csr_array
+    sums: WeightSums
 
     @property
     def total(self) -> Floats:
@@ -79,13 +127,23 @@ class Side(NamedTuple):
         return self.density.size >= SMALLEST_N and self.links.nnz > 0 and bool(deviations(self.density).any())
 
 
-def make_side(base: BaseYear, side_km: float, k: int, shift: tuple[int, int], min_inside: float) -> Side:
+def make_places(base: BaseYear, side_km: float, k: int, shift: tuple[int, int], min_inside: float) -> Places:
+    """Blocks of one side; those with at least `min_inside` of their area inside the region take part."""
+    membership = block_membership(base.rows, base.cols, k, shift=shift)
+    area = membership.sums(base.area)
+    inside = (area >= min_inside * side_km**2 * (1 - 1e-9)) & (area > 0)
+    links = lattice_neighbours(membership.rows[inside], membership.cols[inside])
+    return Places(membership, area, inside, links, weight_sums(links))
+
+
+def make_side(
+    base: BaseYear, side_km: float, k: int, shift: tuple[int, int], min_inside: float, *, shared: SharedPlaces | None = None
+) -> Side:
     """Block sums of one side, with the cells that have at least `min_inside` of their area inside the region."""
-    block_rows, block_cols, member = found = block_membership(base.rows, base.cols, k, shift=shift)
-    blocks = Blocks(block_rows, block_cols, found.sums(base.area), found.sums(base.value))
-    inside = (blocks.area >= min_inside * side_km**2 * (1 - 1e-9)) & (blocks.area > 0)
-    links = lattice_neighbours(block_rows[inside], block_cols[inside])
-    return Side(side_km, k, blocks, member, inside, settled(blocks.total[inside] / blocks.area[inside]), links)
+    found = (shared or SharedPlaces()).of(base, side_km, k, shift, min_inside)
+    (rows, cols, member), area, inside, links, sums = found
+    blocks = Blocks(rows, cols, area, found.membership.sums(base.value))
+    return Side(side_km, k, blocks, member, inside, settled(blocks.total[inside] / area[inside]), links, sums)
 
 
 def side_indicators(side: Side, *, is_net: bool, settings: Settings) -> tuple[dict[str, Any], Integers]:
@@ -117,6 +175,7 @@ def global_moran(side: Side, settings: Settings) -> MoranTest:
         seed=settings.seed,
         permutation_limit=settings.permutation_limit,
         certain_z=settings.certain_z,
+        sums=side.sums,
     )
 
 
@@ -131,10 +190,10 @@ def _autocorrelation(side: Side, is_amount: bool, settings: Settings) -> dict[st
     row: dict[str, Any] = {"moran_i": moran.moran_i, "moran_z": moran.z, "moran_p": moran.p, "inference": moran.inference}
     row["geary_c"] = geary_c(side.density, side.links)
     if is_amount:
-        sums, n = weight_sums(side.links), side.density.size
-        variance = general_g_variance(side.density, sums)
+        n = side.density.size
+        variance = general_g_variance(side.density, side.sums)
         row["general_g"] = general_g(side.density, side.links)
-        row["general_g_z"] = (row["general_g"] - sums.s0 / (n * (n - 1))) / np.sqrt(variance) if variance > 0 else float("nan")
+        row["general_g_z"] = (row["general_g"] - side.sums.s0 / (n * (n - 1))) / np.sqrt(variance) if variance > 0 else float("nan")
     return row
 
 

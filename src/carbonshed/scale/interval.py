@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from carbonshed.checks import choose, refuse
 from carbonshed.scale.blocks import THIRDS, origin_shift, side_factors
 from carbonshed.scale.choose import ScaleChoice, check_permutations, check_rule_columns, choice_of
-from carbonshed.scale.indicators import Settings
+from carbonshed.scale.indicators import Settings, SharedPlaces
 from carbonshed.scale.response import Known, as_table, make_plan, provenance, read_plan, warn_undefined, year_rows
 from carbonshed.scale.rules import RULES, Panel, Rule, columns_of, make_rule, panel_of
 
@@ -74,6 +74,7 @@ def scale_interval(
     allow_last: bool = False,
     knee_of: str = "loss_information",
     weights: Mapping[str, float] | None = None,
+    shared: SharedPlaces | None = None,
     progress: Callable[[float, str], None] | None = None,
 ) -> ScaleInterval:
     """Choose the working scale by a rule, with the interval that grid origins, years and permutations leave.
@@ -92,6 +93,8 @@ def scale_interval(
         At least 9, so that each origin takes part; the origins take turns.
     seed : int
         Of permutations and draws.
+    shared : SharedPlaces, optional
+        One for several quantities of the same cells: what hangs on their places alone is then found once.
     progress : callable, optional
         progress(fraction, message).
 
@@ -137,12 +140,13 @@ def scale_interval(
     factors = side_factors(scales_km, base.side_km)
     shifted = plan._replace(settings=replace(settings, certain_z=CERTAIN_Z))
     known: Known = {}
+    places = shared or SharedPlaces()
     rows: list[list[dict[str, Any]]] = []
     for place, thirds in enumerate(THIRDS):
         if progress is not None:
             progress(place / len(THIRDS), f"{quantity}, origin {place + 1} of {len(THIRDS)}")
         asked = shifted if place else plan
-        rows.append([row for year in base.years for row in year_rows(base, year, factors, thirds, asked, known)])
+        rows.append([row for year in base.years for row in year_rows(base, year, factors, thirds, asked, known, places)])
     warn_undefined(rows[0], base.has_years, quantity)
     response = as_table(rows[0], base.has_years).assign(chosen=False)
     response.attrs.update(provenance(accounts, base, factors, settings) | {"origins": len(THIRDS)})

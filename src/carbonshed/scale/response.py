@@ -13,7 +13,7 @@ from carbonshed.checks import choose, examples, warn
 from carbonshed.numerics.inequality import concentration_index
 from carbonshed.scale.blocks import Base, BaseYear, check_total, origin_shift, read_base, side_factors
 from carbonshed.scale.drivers import SUMMARIES, driver_kinds, driver_power
-from carbonshed.scale.indicators import Settings, Side, make_side, side_indicators
+from carbonshed.scale.indicators import Settings, SharedPlaces, Side, make_side, side_indicators
 from carbonshed.scale.nested import box_count, fractal_dimension, hot_stability, loss_area, loss_information, scale_variance
 
 Integers = NDArray[np.int64]
@@ -128,7 +128,8 @@ def scale_response(
     plan = make_plan(accounts, quantity, settings, drivers, q_summary)
     base = read_plan(accounts, plan)
     factors = side_factors(scales_km, base.side_km)
-    rows = [row for year in base.years for row in year_rows(base, year, factors, (0, 0), plan, {})]
+    shared = SharedPlaces()
+    rows = [row for year in base.years for row in year_rows(base, year, factors, (0, 0), plan, {}, shared)]
     warn_undefined(rows, base.has_years, quantity)
     response = as_table(rows, base.has_years).assign(chosen=False)
     response.attrs.update(provenance(accounts, base, factors, settings))
@@ -158,7 +159,7 @@ def read_plan(accounts: pd.DataFrame, plan: Plan) -> Base:
 
 
 def year_rows(
-    base: Base, year: BaseYear, factors: Mapping[float, int], thirds: tuple[int, int], plan: Plan, known: Known
+    base: Base, year: BaseYear, factors: Mapping[float, int], thirds: tuple[int, int], plan: Plan, known: Known, shared: SharedPlaces
 ) -> list[dict[str, Any]]:
     """Rows of one year, finest side first, on grids whose origin is shifted by thirds of their sides."""
     rows: list[dict[str, Any]] = []
@@ -166,7 +167,7 @@ def year_rows(
     for scale, k in factors.items():
         shift = origin_shift(k, thirds)
         key = (year.year, k, shift)
-        side, row, spots = known[key] if key in known else _one_side(year, scale, k, shift, plan)
+        side, row, spots = known[key] if key in known else _one_side(year, scale, k, shift, plan, shared)
         if k < 3:
             known[key] = side, row, spots
         row = {"year": year.year, "scale_km": scale, "quantity": plan.quantity, **row}
@@ -186,9 +187,11 @@ def year_rows(
     return rows
 
 
-def _one_side(year: BaseYear, scale: float, k: int, shift: tuple[int, int], plan: Plan) -> tuple[Side, dict[str, Any], Integers]:
+def _one_side(
+    year: BaseYear, scale: float, k: int, shift: tuple[int, int], plan: Plan, shared: SharedPlaces
+) -> tuple[Side, dict[str, Any], Integers]:
     """What one side and origin give by themselves."""
-    side = make_side(year, scale, k, shift, plan.settings.min_inside)
+    side = make_side(year, scale, k, shift, plan.settings.min_inside, shared=shared)
     check_total(year, side.blocks, scale)
     row, spots = side_indicators(side, is_net=plan.quantity == "net_carbon_emission", settings=plan.settings)
     row["loss_information"] = loss_information(year, side.blocks)
