@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import geopandas as gpd
@@ -15,7 +17,7 @@ import numpy as np
 import shapely
 from scipy.spatial import Voronoi
 
-from benchmarks.harness import Row, close, equal, measure
+from benchmarks.harness import Measured, Row, close, equal, measure
 from benchmarks.many_grids import LEGEND, NAMES, PROJECTED, decode, land_cover, write
 from carbonshed.readers.land_cover import tabulate_land_area
 from carbonshed.spatial.crs import china_albers
@@ -23,6 +25,7 @@ from carbonshed.spatial.crs import china_albers
 SIDE = 20_000
 COUNTIES = 200
 PIXEL_KM2 = 9e-4
+MEMORY_MB = 1000
 
 
 def ragged_counties(side: int, count: int, seed: int = 7) -> gpd.GeoDataFrame:
@@ -75,24 +78,44 @@ def exactextract_table(path: Path, counties: gpd.GeoDataFrame) -> np.ndarray:
     return table
 
 
+@dataclass(frozen=True)
+class Ours:
+    """What one file takes here: decoded, by pixel centres, by exact shares."""
+
+    path: Path
+    decoded: Measured
+    centre: Measured
+    exact: Measured
+
+    @classmethod
+    def of(cls, path: Path, counties: gpd.GeoDataFrame) -> Ours:
+        decoded = measure(lambda: decode(path))
+        return cls(path, decoded, *(measure(partial(ours, path, counties, rule)) for rule in ("centre", "exact")))
+
+
 def rows(side: int = SIDE) -> Iterator[Row]:
+    """Ours of all files before any peer, whose memory would else be counted as ours: an allocator keeps what it once had."""
     counties = ragged_counties(side, COUNTIES)
     size = f"{side * side:.0e} px, {COUNTIES} counties".replace("e+0", "e")
-    quarter = land_cover(side // 2)
     with tempfile.TemporaryDirectory() as folder:
-        for compress in ("lzw", "deflate", "zstd"):
-            path = write(Path(folder) / f"{compress}.tif", quarter, 2, compress, PROJECTED)
-            decoded = measure(lambda path=path: decode(path))
-            centre = measure(lambda path=path: ours(path, counties, "centre"))
-            theirs = measure(lambda path=path: rasterstats_table(path, counties), repeat=1, warm=False)
-            equality = equal("counts", np.round(centre.result, 6), theirs.result)
-            work = f"classes x counties by pixel centres, {compress.upper()}"
-            yield Row(work, size, centre, "rasterstats", theirs, equality=equality, at_least_times=8)
-            yield Row(work, size, centre, "decoding alone", decoded, equality=equality, at_least_times=0.5)
-            exact = measure(lambda path=path: ours(path, counties, "exact"))
-            theirs = measure(lambda path=path: exactextract_table(path, counties), repeat=1, warm=False)
-            equality = close("sums of counties", exact.result.sum(axis=1), theirs.result.sum(axis=1), rtol=1e-7)
-            close("classes", exact.result, theirs.result, rtol=1e-6, atol=0.01)
-            work = f"classes x counties by exact shares, {compress.upper()}"
-            yield Row(work, size, exact, "exactextract", theirs, equality=equality, at_least_times=8)
-            path.unlink()
+        quarter = land_cover(side // 2)
+        paths = [write(Path(folder) / f"{compress}.tif", quarter, 2, compress, PROJECTED) for compress in ("lzw", "deflate", "zstd")]
+        del quarter
+        for mine in [Ours.of(path, counties) for path in paths]:
+            yield from against_peers(mine, counties, size)
+
+
+def against_peers(mine: Ours, counties: gpd.GeoDataFrame, size: str) -> Iterator[Row]:
+    """Rows of one file."""
+    path, centre, exact, compress = mine.path, mine.centre, mine.exact, mine.path.stem.upper()
+    light = f"< {MEMORY_MB} MB", centre.memory_mb < MEMORY_MB
+    theirs = measure(lambda: rasterstats_table(path, counties), repeat=1, warm=False)
+    equality = equal("counts", np.round(centre.result, 6), theirs.result)
+    work = f"classes x counties by pixel centres, {compress}"
+    yield Row(work, size, centre, "rasterstats", theirs, equality=equality, at_least_times=8, result_goal=light)
+    yield Row(work, size, centre, "decoding alone", mine.decoded, equality=equality, at_least_times=0.5)
+    theirs = measure(lambda: exactextract_table(path, counties), repeat=1, warm=False)
+    equality = close("sums of counties", exact.result.sum(axis=1), theirs.result.sum(axis=1), rtol=1e-7)
+    close("classes", exact.result, theirs.result, rtol=1e-6, atol=0.01)
+    work = f"classes x counties by exact shares, {compress}"
+    yield Row(work, size, exact, "exactextract", theirs, equality=equality, at_least_times=8)
