@@ -63,7 +63,7 @@ def test_seconds_of_a_step_by_hand():
     found = {"cells": 1_000_000, "years": 2, "pixels": 10**9, "rows": 3_000_000, "counties": 5_000, "zoned": 200_000, "pairs": 10**6}
     steps = step_seconds(found, has_grid=True, runs=0)
     assert steps["land_area"] == pytest.approx(1 + 3e-5 * 2e6 + 1.3e-9 * 2e9)
-    assert steps["flows"] == pytest.approx(5_000 * (1e-4 + 2_500 * 7e-9))
+    assert steps["flows"] == pytest.approx(5_000 * (1e-4 + 2_500 * 2.5e-9))
     assert "worth" not in steps
     with_matrix = [step_seconds({**found, "pairs": pairs}, has_grid=True, runs=0, matrix=True)["flows"] for pairs in (10**6, 10**9)]
     assert with_matrix == [pytest.approx(2e-6 * 1e6 * 2), 0.0]  # above 25 million pairs there are none

@@ -75,13 +75,13 @@ def _of_years(years: dict[int, Path], spec: Spec, files: InputFiles, inputs: Inp
     return [Problem("same_land", "a map of its own for each year", got, "[land_cover] path", fix, "warning")]
 
 
-LIBRARIES_GB, ROW_GB, COUNTY_GB, PAIR_GB = 0.68, 2.4e-6, 1.5e-5, 1e-7
+LIBRARIES_GB, ROW_GB, COUNTY_GB, PAIR_GB = 0.68, 2.4e-6, 1.8e-5, 1e-7
 """Memory of the libraries, a row of the accounts of cells, a county and year, a pair of payer and recipient (docs/promises.md)."""
 
 MOST_PANELS = 6
 """Years that a map shows at most."""
 
-MATRIX_PAIR_SECONDS, COUNTY_FLOW_SECONDS, SIMPLEX_SECONDS = 2e-6, 1e-4, 7e-9
+MATRIX_PAIR_SECONDS, COUNTY_FLOW_SECONDS, SIMPLEX_SECONDS = 2e-6, 1e-4, 2.5e-9
 """Flows: a pair of a matrix of costs; a county; each of the other counties that a county is solved with."""
 
 COMPILE_SECONDS = 30.0
@@ -169,7 +169,7 @@ def step_seconds(found: Mapping[str, int], *, has_grid: bool, runs: int, matrix:
     steps["statistics"] = 1.0 + 5e-5 * (zoned + counties)
     steps["change"] = changes * (1.0 + 3.5e-9 * pixels + 1e-5 * rows + 2e-5 * counties)
     panels = min(years, MOST_PANELS)
-    steps["report"] = 30.0 + 2.0 * panels + 6e-5 * rows + 4e-4 * counties / years * panels
+    steps["report"] = 18.0 + 2.0 * panels + 6e-5 * rows + 4e-4 * counties / years * panels
     return steps
 
 
