@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
+from scipy.sparse.csgraph import connected_components, dijkstra
 from sklearn.cluster import AgglomerativeClustering
 from sklearn.metrics import adjusted_rand_score
 
@@ -164,6 +164,25 @@ def test_random_partitions_are_connected_and_repeat(seed, regions):
     one, two = (random_partition(neighbours, regions, np.random.default_rng(seed)) for _ in range(2))
     assert np.array_equal(one, two)
     assert sorted(np.unique(one)) == list(range(regions)) and pieces(one, neighbours) == regions
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 9))
+@settings(max_examples=30)
+def test_random_partitions_are_those_of_shortest_paths(seed, regions):
+    draw = np.random.default_rng(seed)
+    neighbours = lattice(draw.random((8, 9)) < 0.75)
+    n = neighbours.shape[0]
+    found = random_partition(neighbours, regions, np.random.default_rng(seed))
+    again = np.random.default_rng(seed)
+    seeds = np.sort(again.choice(n, regions, replace=False))
+    times = csr_array((again.exponential(size=neighbours.nnz) + 1e-12, neighbours.indices, neighbours.indptr), shape=neighbours.shape)
+    nearest = dijkstra(times, directed=True, indices=seeds).argmin(axis=0)
+    part = connected_components(neighbours, directed=False)[1]
+    reached = np.isin(part, part[seeds])
+    assert found[reached].tolist() == nearest[reached].tolist()
+    assert all(len(np.unique(found[part == each])) == 1 for each in np.unique(part[~reached]))
+    known = random_partition(neighbours, regions, np.random.default_rng(seed), component=part.astype(np.int64))
+    assert known.tolist() == found.tolist()
 
 
 def test_random_partitions_differ_and_have_no_favourite():

@@ -15,8 +15,18 @@ from scipy import ndimage, stats
 
 from carbonshed.checks import DataWarning
 from carbonshed.numerics.variogram import fit_variogram, lattice_semivariogram
+from carbonshed.scale import indicators
 from carbonshed.scale.blocks import read_base
-from carbonshed.scale.indicators import AUTOCORRELATION, PATTERN, SPREAD, entropy, local_variance, make_side, top_density_share
+from carbonshed.scale.indicators import (
+    AUTOCORRELATION,
+    PATTERN,
+    SPREAD,
+    SharedPlaces,
+    entropy,
+    local_variance,
+    make_side,
+    top_density_share,
+)
 from carbonshed.scale.response import scale_response
 from carbonshed.spatial.neighbours import lattice_neighbours
 
@@ -151,6 +161,31 @@ def test_population_gets_a_concentration_of_its_own(cells, smooth) -> None:
     assert one(people.assign(population=5.0))["concentration_population"] == pytest.approx(one(table)["concentration_area_km2"])
     assert one(people)["concentration_population"] != pytest.approx(one(table)["concentration_area_km2"], abs=1e-3)
     assert np.isnan(one(people.assign(population=np.nan))["concentration_population"])
+
+
+def test_places_are_found_once_for_equal_cells_and_never_shared_by_others(cells, smooth) -> None:
+    table = cells(smooth(10))
+    year = read_base(table, "carbon_sink").years[0]
+    twice = read_base(table.assign(carbon_sink=2 * table["carbon_sink"]), "carbon_sink").years[0]
+    smaller = read_base(table.assign(area_km2=0.75), "carbon_sink").years[0]
+    shared = SharedPlaces()
+    one, two, other = (make_side(each, 2.0, 2, (0, 0), 0.5, shared=shared) for each in (year, twice, smaller))
+    assert one.links is two.links and one.member is two.member
+    assert two.total == pytest.approx(2 * one.total)
+    assert other.area == pytest.approx(0.75 * one.area) and other.inside.sum() == one.inside.sum()
+    assert make_side(year, 2.0, 2, (1, 1), 0.5, shared=shared).links is not one.links
+
+
+def test_places_are_forgotten_where_too_many_are_kept(cells, smooth, monkeypatch) -> None:
+    year = read_base(cells(smooth(10)), "carbon_sink").years[0]
+    monkeypatch.setattr(indicators, "MOST_KEPT", 250)
+    shared = SharedPlaces()
+    first = make_side(year, 2.0, 2, (0, 0), 0.5, shared=shared)
+    for k in (3, 4):
+        make_side(year, float(k), k, (0, 0), 0.5, shared=shared)
+    again = make_side(year, 2.0, 2, (0, 0), 0.5, shared=shared)
+    assert again.links is not first.links
+    assert (again.links != first.links).nnz == 0 and again.density.tolist() == first.density.tolist()
 
 
 def test_a_side_keeps_the_members_of_its_cells(cells, smooth) -> None:

@@ -27,7 +27,7 @@ def test_two_groups_by_hand():
     som = SOM((1, 2), lattice="rectangular", end_radius=0.1).fit([[0.0], [0.2], [5.0], [5.2]])
     np.testing.assert_allclose(som.codebook_.ravel(), [0.1, 5.1], atol=1e-6)
     assert som.predict([[1.0], [4.0]]).tolist() == [0, 1]
-    assert som.hit_counts_.tolist() == [2, 2]
+    assert som.hit_counts_.tolist() == [2, 2] and som.labels_.tolist() == [0, 0, 1, 1]
     assert som.quantization_error([[0.0], [0.2], [5.0], [5.2]]) == pytest.approx(0.1, abs=1e-6)
     assert som.topographic_error([[0.0], [5.0]]) == 0.0
     np.testing.assert_allclose(som.transform([[0.0]]), [[0.1, 5.1]], atol=1e-6)

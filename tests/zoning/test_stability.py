@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from carbonshed.checks import InputError
+from carbonshed.zoning import refit as refits
 from carbonshed.zoning.classify import fit_zones
 from carbonshed.zoning.contiguity import contiguous_zones, yearly_neighbours
 from carbonshed.zoning.fitted import fitted_cells, named_zones
@@ -115,6 +116,16 @@ def test_counties_are_drawn_with_all_their_years():
     by_unit = pd.DataFrame(drawn.T).groupby(cells.frame.index.to_numpy())
     assert (by_unit.min() == by_unit.max()).all(axis=None)
     assert (drawn.sum(axis=1) == len(cells.x)).all() and (drawn == 0).any()
+
+
+@pytest.mark.parametrize("method", ["som_kmeans", "ward"])
+def test_runs_are_the_same_on_any_number_of_threads(indicators, method, monkeypatch):
+    cells = fitted_cells(fit(indicators, method=method, n_init=2))
+    found = []
+    for threads in (1, 3):
+        monkeypatch.setattr(refits, "threads_of", lambda name, threads=threads: threads)
+        found.append((bootstrap_runs(cells, runs=6, seed=1)[0], refits.bootstrap_counts(cells, [2, 3], runs=4, seed=1)[3]))
+    assert all(np.array_equal(one, many) for one, many in zip(*found))
 
 
 def test_a_draw_of_too_few_different_rows_is_repeated():
