@@ -66,7 +66,9 @@ def yearly_neighbours(frame: pd.DataFrame, *, kind: str = "queen") -> csr_array:
             where="neighbours",
             fix="Give a GeoDataFrame, or neighbours of your own.",
         )
-    parts, places = [], []
+    parts: list[csr_array] = []
+    places: list[Integers] = []
+    before = None
     for year in np.unique(years):
         rows = np.flatnonzero(years == year)
         places.append(rows)
@@ -74,7 +76,10 @@ def yearly_neighbours(frame: pd.DataFrame, *, kind: str = "queen") -> csr_array:
             _, row, column = parse_cell_ids(ids[rows])
             parts.append(lattice_neighbours(row, column, kind=kind))
         else:
-            parts.append(polygon_neighbours(frame.iloc[rows], kind=kind))
+            polygons = np.asarray(frame.geometry.array[rows])
+            same = before is not None and np.array_equal(polygons, before)  # most often the counties of the year before
+            parts.append(parts[-1] if same else polygon_neighbours(frame.iloc[rows], kind=kind))
+            before = polygons
     whole = csr_array(block_array([[part if i == j else None for j in range(len(parts))] for i, part in enumerate(parts)]))
     back = np.argsort(np.concatenate(places))
     return csr_array(whole[back][:, back])
