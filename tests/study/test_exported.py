@@ -163,6 +163,36 @@ def test_what_is_drawn_counts_for_its_result_its_language_and_its_bytes(tmp_path
     assert not is_drawn(store, "zh")
 
 
+def test_a_run_at_another_price_takes_the_figures_over_that_show_no_money(done_study, monkeypatch):
+    from carbonshed.present import drawn_figure, figure_files
+    from carbonshed.study import reporting
+
+    some = ["choice_of_k", "priority_bars", "zone_shares"]
+    drawn: list[str] = []
+    real = drawn_figure.draw
+    monkeypatch.setattr(drawn_figure, "draw", lambda result, name, lang: (drawn.append(name), real(result, name, lang))[1])
+    monkeypatch.setattr(figure_files, "available_figures", lambda result: some)
+    monkeypatch.setattr(reporting, "render_report", lambda folder, **options: "<html></html>")
+    out = done_study / "results"
+
+    def drawn_by_a_run() -> list[str]:
+        drawn.clear()
+        cs.Study.open(done_study).run(finish=write_outputs)
+        return sorted(set(drawn))
+
+    assert drawn_by_a_run() == some
+    first = Store(out).read_manifest()["outputs"]["figures"]
+    assert drawn_by_a_run() == []
+    cheaper(done_study)
+    assert drawn_by_a_run() == ["priority_bars"]
+    after = Store(out).read_manifest()["outputs"]
+    assert {name for name in some if after["figures"][name] != first[name]} == {"priority_bars"}
+    assert all(after["files"][file] == digest for name in some for file, digest in after["figures"][name]["files"].items())
+    assert found(out) == []
+    (out / "figures" / "choice_of_k_zh.png").write_bytes(b"touched")
+    assert drawn_by_a_run() == ["choice_of_k"] and found(out) == []
+
+
 def test_the_digest_of_an_input_that_was_touched_is_taken_anew(tmp_path):
     path, finder = tmp_path / "x.csv", Finder(tmp_path)
     path.write_text("1", encoding="utf-8")
