@@ -55,7 +55,6 @@ def rows(tile: int = TILE, repeated: int = REPEATED) -> Iterator[Row]:
         said = equal("pixels of the whole raster", np.round(whole.result[0]), expected)
         done = measure(lambda: ours(path, counties, "exact"), repeat=1, warm=False)
         close("areas of counties", done.result.sum(axis=1), counties.area.to_numpy() / 900, rtol=1e-9)
-        if done.memory_mb > MEMORY_MB:
-            raise AssertionError(f"{done.memory_mb:.0f} MB: more than {MEMORY_MB} MB")
+        light = f"< {MEMORY_MB} MB", done.memory_mb < MEMORY_MB
         work = "classes x counties by exact shares, larger than memory"
-        yield Row(work, f"{float(side) ** 2:.0e} px, {COUNTIES} counties", done, "-", None, equality=said, note=f"goal: < {MEMORY_MB} MB")
+        yield Row(work, f"{float(side) ** 2:.0e} px, {COUNTIES} counties", done, "-", None, equality=said, result_goal=light)
