@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 from carbonshed.checks import InputError
+from carbonshed.numerics import matrix_pairs
+from carbonshed.numerics import transport as transport_module
 from carbonshed.numerics.entropic_transport import entropic_transport, round_to_margins
 from carbonshed.numerics.transport import transport
 from carbonshed.numerics.whole_amounts import round_to_total
@@ -97,6 +99,22 @@ def test_ties_are_broken_by_the_keys_and_stay_cheapest(problem: tuple[np.ndarray
     moved = transport(supply[rows], need[columns], cost[np.ix_(rows, columns)], row_keys=keys(rows, 0), column_keys=keys(columns, 1))
     assert (dense(moved, (n, m)) == dense(plan, (n, m))[np.ix_(rows, columns)]).all()
     assert plan.amounts.size <= n + m - 1
+
+
+@settings(max_examples=40, deadline=None)
+@given(problems())
+def test_a_matrix_that_begins_with_its_cheapest_pairs_ends_with_the_same_plan(problem: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
+    supply, need, cost = problem
+    named = {"row_keys": keys(list(range(supply.size)), 0), "column_keys": keys(list(range(need.size)), 1)}
+    at_once = transport(supply, need, cost, **named)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(matrix_pairs, "FEW_PAIRS", 0)
+        patch.setattr(matrix_pairs, "FIRST", 1)
+        patch.setattr(matrix_pairs, "BLOCK", 4)
+        patch.setattr(transport_module, "FIRST_MOST", 1)
+        step_by_step = transport(supply, need, cost, **named)
+    assert (dense(step_by_step, cost.shape) == dense(at_once, cost.shape)).all()
+    assert step_by_step.cost == at_once.cost
 
 
 def test_keys_choose_among_all_plans_of_equal_cost() -> None:

@@ -91,10 +91,9 @@ def place_pairs(payers: pd.DataFrame, recipients: pd.DataFrame, *, cost: str = "
     >>> place_pairs(payers, recipients).costs(np.array([0]), np.array([0])).round(3).tolist()
     [110.574]
     """
-    nowhere = np.full(len(payers), -1), np.full(len(recipients), -1)
     for side in (payers, recipients):
         check_place(side[["lon", "lat"]].notna().all(axis=1).to_numpy() | side.index.isin(INSTITUTIONS), cost)
-    basins = nowhere
+    basins = np.full(len(payers), -1), np.full(len(recipients), -1)
     if cost == "same_basin":
         check_basins(payers, recipients, basin_discount)
         basins = _basin_numbers(payers, recipients)
@@ -159,12 +158,11 @@ class PlacePairs:
 
     def _without_place(self) -> tuple[Integers, Integers]:
         """The pairs in which one has no place, so that they cost nothing."""
-        n, m = self.shape
         rows, columns = (np.flatnonzero(~side.has_place) for side in (self.payers, self.recipients))
-        placed = np.flatnonzero(self.payers.has_place)
-        return np.concatenate([np.repeat(rows, m), np.repeat(placed, columns.size)]), np.concatenate(
-            [np.tile(np.arange(m), rows.size), np.tile(columns, placed.size)]
-        )
+        placed, everybody = np.flatnonzero(self.payers.has_place), np.arange(self.recipients.lon.size)
+        from_nowhere = np.repeat(rows, everybody.size), np.tile(everybody, rows.size)
+        to_nowhere = np.repeat(placed, columns.size), np.tile(columns, placed.size)
+        return np.concatenate([from_nowhere[0], to_nowhere[0]]), np.concatenate([from_nowhere[1], to_nowhere[1]])
 
     def _near(self, price: Floats, limit: Floats | None, most: int, *, back: bool = False) -> tuple[Integers, Integers, bool]:
         sides = [(self.from_points, self.from_rows), (self.to_points, self.to_rows)]
