@@ -321,7 +321,7 @@ def _unit_doubts(rows: pd.DataFrame, columns: dict[str, tuple[str, float | None]
     """People and GDP a head that look like a yearbook's units, 10^4 persons (万人) or 10^8 yuan (亿元), by their medians."""
     values = {name: _numbers(rows[header]) for header, (name, _) in columns.items() if name in ("population", "gdp_yuan")}
     known = {name: numbers[np.isfinite(numbers) & (numbers > 0)] for name, numbers in values.items()}
-    fix = "Write persons and yuan (a yearbook often gives 万人 and 亿元); nothing to do if the numbers are true."
+    fix = "Write persons and yuan (a yearbook often gives 1e4 persons and 1e8 yuan); nothing to do if the numbers are true."
     people = known.get("population", pd.Series(dtype=float))
     if len(people) >= SEVERAL and people.median() < FEW_PERSONS:
         got = f"half of the counties below {people.median():,.6g}"
