@@ -122,7 +122,7 @@ def save_figures(
 def _taken_over(result: ResultFolder, how: str, kept: DrawnFrom, name: str) -> bool:
     """Whether a figure that was drawn before would be drawn the same and its files are as they were written: then they are here now."""
     record = kept.earlier.get(name)
-    if not record or kept.folder is None or record["how"] != how:
+    if not isinstance(record, Mapping) or kept.folder is None or record.get("how") != how:
         return False
     if any(result.digest(read) != digest for read, digest in record["of"].items()):
         return False
