@@ -162,14 +162,14 @@ def step_seconds(found: Mapping[str, int], *, has_grid: bool, runs: int, matrix:
     if has_grid:
         steps |= {"land_area": 1.0 + 3e-5 * cells + 1.3e-9 * pixels, "scale": 2.0 + years + 5.5e-5 * cells}
     if runs:
-        steps["worth"] = (15.0 + 3.5e-3 * zoned) * runs / 20 + (15.0 + 1e-4 * cells if has_grid else 5.0)
+        steps["worth"] = (7.0 + 1.7e-3 * zoned) * runs / 20 + (8.0 + 1e-4 * cells if has_grid else 2.5)
     if counties:
         steps["compensation"] = 0.5 + 5e-5 * counties
         steps["flows"] = flow_seconds(found, matrix=matrix)
     steps["statistics"] = 1.0 + 5e-5 * (zoned + counties)
     steps["change"] = changes * (1.0 + 3.5e-9 * pixels + 1e-5 * rows + 2e-5 * counties)
     panels = min(years, MOST_PANELS)
-    steps["report"] = 18.0 + 2.0 * panels + 6e-5 * rows + 4e-4 * counties / years * panels
+    steps["report"] = 22.0 + 2.0 * panels + 6e-5 * rows + 4e-4 * counties / years * panels
     return steps
 
 
