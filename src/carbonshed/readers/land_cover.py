@@ -298,7 +298,7 @@ def outside_shares(layer: Layer, polygons: Geometries, ids: pd.Index, *, is_grid
         return share
     got = f"{100 * total:.3g} % of their area outside it"
     lowest = 0.0 if is_grid else min_coverage
-    if 1 - total < lowest or total > 1 - 1e-9:
+    if not lowest <= 1 - total > 1e-9:  # nor where it is no number: coordinates so large that areas are none
         raise refuse(
             "not_covered",
             expected="a raster that covers the units" + (f", or at least {100 * lowest:.4g} % of them" if lowest else ""),

@@ -28,9 +28,7 @@ LARGEST = 1e18
 FEW_PERSONS = 100
 GDP_A_HEAD = (100.0, 3e6)
 SEVERAL = 3
-"""Of no study does half of the counties have fewer people, or a GDP a head beyond this, from the poorest to the richest of any year; people
-are judged from several rows on.
-"""
+"""Half of the counties of no study have fewer people (judged from several rows on), or a GDP a head beyond this."""
 
 CARBON_WORDS = re.compile(r"carbon|co2|emission|碳|排放", re.IGNORECASE)
 STOCK_WORDS = re.compile(r"stock|storage|储|存量|碳库", re.IGNORECASE)

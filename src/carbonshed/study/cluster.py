@@ -12,7 +12,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, TracebackType
@@ -93,9 +93,11 @@ class Cluster:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._client is not None:
-            self._client.close(timeout=2 if kind is None else 0.2)  # the scheduler forgets the tasks of a client that is gone
+            with suppress(TimeoutError):  # on a busy machine: what was computed is whole
+                self._client.close(timeout=2 if kind is None else 0.2)  # the scheduler forgets the tasks of a client that is gone
         if self._local is not None:
-            self._local.close(timeout=5 if kind is None else 0.2)  # its processes end with this one in any case
+            with suppress(TimeoutError):
+                self._local.close(timeout=5 if kind is None else 0.2)  # its processes end with this one in any case
 
     def __call__(self, work: RowWork[Any], progress: Progress | None = None) -> list[StripTable]:
         """Tables of all strips of a plan, in order."""
