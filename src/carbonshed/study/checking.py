@@ -162,7 +162,7 @@ def step_seconds(found: Mapping[str, int], *, has_grid: bool, runs: int, matrix:
     if has_grid:
         steps |= {"land_area": 1.0 + 3e-5 * cells + 1.3e-9 * pixels, "scale": 2.0 + years + 5.5e-5 * cells}
     if runs:
-        steps["worth"] = (7.0 + 1.7e-3 * zoned) * runs / 20 + (8.0 + 1e-4 * cells if has_grid else 2.5)
+        steps["worth"] = (1.5 + 2.5e-3 * zoned) * runs / 20 + (3.0 + 1e-4 * cells if has_grid else 2.5)
     if counties:
         steps["compensation"] = 0.5 + 5e-5 * counties
         steps["flows"] = flow_seconds(found, matrix=matrix)
