@@ -159,7 +159,13 @@ def read_plan(accounts: pd.DataFrame, plan: Plan) -> Base:
 
 
 def year_rows(
-    base: Base, year: BaseYear, factors: Mapping[float, int], thirds: tuple[int, int], plan: Plan, known: Known, shared: SharedPlaces
+    base: Base,
+    year: BaseYear,
+    factors: Mapping[float, int],
+    thirds: tuple[int, int],
+    plan: Plan,
+    known: Known,
+    shared: SharedPlaces | None = None,
 ) -> list[dict[str, Any]]:
     """Rows of one year, finest side first, on grids whose origin is shifted by thirds of their sides."""
     rows: list[dict[str, Any]] = []
@@ -188,7 +194,7 @@ def year_rows(
 
 
 def _one_side(
-    year: BaseYear, scale: float, k: int, shift: tuple[int, int], plan: Plan, shared: SharedPlaces
+    year: BaseYear, scale: float, k: int, shift: tuple[int, int], plan: Plan, shared: SharedPlaces | None
 ) -> tuple[Side, dict[str, Any], Integers]:
     """What one side and origin give by themselves."""
     side = make_side(year, scale, k, shift, plan.settings.min_inside, shared=shared)
