@@ -86,7 +86,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
     def begins_alike(text: str) -> int:
         shared = commonprefix([text.lower(), str(name).lower()])
-        return len(shared) if shared.isalpha() else 0  # codes of counties all begin alike
+        return len(shared) if shared.replace("_", "").isalpha() else 0  # codes of counties all begin alike
 
     return max(found, key=begins_alike, default=None)
 

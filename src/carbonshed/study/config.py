@@ -18,9 +18,10 @@ from carbonshed.study.section import Positive, Section, Share, Year, YearBands
 ZONING_SETS = ("budget", "nrca", "density")
 
 MAX_PROBLEMS = 100
+"""Of one study.toml: more of the same help nobody."""
+
 KIND = re.compile(r"(float|int|str|bool|none|constrained-\w+|(literal|list|dict|tuple|function-\w+)\[.*\])")
 """What pydantic calls the kinds that a value may be of."""
-"""Of one study.toml: more of the same help nobody."""
 
 
 class StudySection(Section):
