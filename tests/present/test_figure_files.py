@@ -13,13 +13,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from carbonshed.present import figure_files, second_hand
+from carbonshed.present import drawing_processes, figure_files
+from carbonshed.present.drawing_processes import drawn_in_turns
 from carbonshed.present.drawn_figure import Order, drawn_figure
 from carbonshed.present.figure_files import DrawnFrom, save_figures
 from carbonshed.present.figures import available_figures
 from carbonshed.present.folder import ResultFolder
 from carbonshed.present.presets import Page
-from carbonshed.present.second_hand import drawn_in_turns
 
 ENGLISH = Order(Page(), ("en",), ("png",), dpi=40)
 SOME = ("balance_strip", "zones_map", "priority_bars")
@@ -74,7 +74,7 @@ def test_the_same_bytes_by_one_process_and_by_two(result_dir):
 
 
 def test_what_another_process_cannot_draw_is_drawn_here(result_dir, monkeypatch):
-    monkeypatch.setattr(second_hand.sys, "executable", shutil.which("false"))
+    monkeypatch.setattr(drawing_processes.sys, "executable", shutil.which("false"))
     names = [name for name, _ in drawn_in_turns(ResultFolder(result_dir), ENGLISH, SOME[:2], helpers=1)]
     assert sorted(names) == sorted(SOME[:2])
 
@@ -167,11 +167,11 @@ def test_figures_are_taken_over_into_the_folder_of_the_next_result(drawn, tmp_pa
 
 DRAWS = """
 import sys, time
-from carbonshed.present import second_hand
+from carbonshed.present import drawing_processes
 from carbonshed.present.drawn_figure import Order
 from carbonshed.present.folder import ResultFolder
 from carbonshed.present.presets import Page
-turns = second_hand.drawn_in_turns(ResultFolder(sys.argv[1]), Order(Page(), ("en",), ("png",), 300), ["zones_map"] * 400, helpers=2)
+turns = drawing_processes.drawn_in_turns(ResultFolder(sys.argv[1]), Order(Page(), ("en",), ("png",), 300), ["zones_map"] * 400, helpers=2)
 next(turns)
 print("here", flush=True)
 for _ in turns:

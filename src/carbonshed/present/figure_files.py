@@ -18,12 +18,12 @@ from typing import Any
 
 from carbonshed.checks import choose, warn
 from carbonshed.files import write_bytes
+from carbonshed.present.drawing_processes import drawn_in_turns
 from carbonshed.present.drawn_figure import Order
 from carbonshed.present.figures import available_figures, full_name
 from carbonshed.present.folder import ResultFolder
 from carbonshed.present.fonts import families
 from carbonshed.present.presets import page_for
-from carbonshed.present.second_hand import drawn_in_turns
 from carbonshed.present.words import LANGUAGES
 
 Progress = Callable[[float, str], None]
