@@ -7,6 +7,7 @@ meets one raises `InputError`, and ``carbonshed check`` collects all of them bef
 from __future__ import annotations
 
 import json
+import sys
 import unicodedata
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -228,7 +229,7 @@ def check_columns(have: Iterable[object], need: Iterable[str], *, where: str) ->
 
 
 def check_conserved(before: float, after: float, *, what: str, tolerance: float = 1e-9) -> float:
-    """Relative difference of a total before and after a transfer: ``|after - before| / |before|``.
+    """Relative difference of a total before and after a transfer: ``|after - before| / |before|``; 0 between totals below 2e-308.
 
     Raises
     ------
@@ -236,7 +237,7 @@ def check_conserved(before: float, after: float, *, what: str, tolerance: float 
         If it is above `tolerance` (default 1e-9).
     """
     scale = max(abs(before), abs(after))
-    error = 0.0 if scale == 0 else abs(after - before) / scale
+    error = 0.0 if scale < sys.float_info.min else abs(after - before) / scale  # so small, numbers have no digits to lose
     if not error <= tolerance:
         raise ConservationError(f"{what}: the total was {before!r} before and {after!r} after, relative error {error:.3g} > {tolerance:g}.")
     return error

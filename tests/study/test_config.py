@@ -67,6 +67,7 @@ def test_cropland_mode_follows_the_sink_mode(sink_mode):
         ({**LEAST, "emissions": {"path": "e.csv", "weights": {"built_up": 1}}}, "weighted_proxy"),
         ({**LEAST, "zoning": {"features": "bugdet"}}, "budget, nrca, density"),
         ({**LEAST, "compensation": {"fiscal_cap": 2}}, "fiscal_cap"),
+        ({**LEAST, "compensation": {"fiscal_cap": True}}, "fiscal_cap"),
         ({**LEAST, "scale": {"permutations": 9}}, "permutations"),
     ],
 )

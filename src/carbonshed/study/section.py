@@ -22,7 +22,9 @@ class Section(BaseModel):
     def _says_something(cls, value: Any, info: ValidationInfo) -> Any:
         """``price = true`` is no price of 1, and ``table = ""`` is no table."""
         field = cls.model_fields[str(info.field_name)]
-        if "bool" not in (kinds := str(field.annotation)) and _holds_truth(value, in_dict="dict[" in kinds):
+        kinds = str(field.annotation)
+        is_off = value is False and "Literal[False]" in kinds
+        if "bool" not in kinds and not is_off and _holds_truth(value, in_dict="dict[" in kinds):
             raise PydanticCustomError("no_truth", "a number or a text, not true or false")
         if isinstance(value, str) and not value.strip() and field.default != "":
             raise PydanticCustomError("empty", "a text that is not empty, or no such key")
