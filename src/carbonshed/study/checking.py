@@ -14,6 +14,7 @@ from carbonshed.checks import DataWarning, InputError, Problem, examples
 from carbonshed.numerics import near_points
 from carbonshed.readers.land_cover import tabulate_land_area
 from carbonshed.readers.rasters import pixel_count
+from carbonshed.spatial.in_order import n_threads
 from carbonshed.study.config import Spec
 from carbonshed.study.inputs import InputFiles, Inputs, gather_inputs, read_inputs
 from carbonshed.study.money_steps import MOST_PAIRS, needs_matrix
@@ -77,6 +78,9 @@ def _of_years(years: dict[int, Path], spec: Spec, files: InputFiles, inputs: Inp
 
 LIBRARIES_GB, ROW_GB, COUNTY_GB, PAIR_GB = 0.68, 2.4e-6, 1.8e-5, 1e-7
 """Memory of the libraries, a row of the accounts of cells, a county and year, a pair of payer and recipient (docs/promises.md)."""
+
+DRAWING_GB = 0.25
+"""Of the process that draws figures beside this one."""
 
 MOST_PANELS = 6
 """Years that a map shows at most."""
@@ -176,15 +180,18 @@ def step_seconds(found: Mapping[str, int], *, has_grid: bool, runs: int, matrix:
 def estimate(study: Study) -> dict[str, float | int]:
     """Cells, pixels, memory [GB] and time [s] a run with its report will need, from the sizes of the inputs; nothing is computed.
 
-    Memory is that of the libraries, a share for each row of the accounts of cells and counties, and the pairs of payers and recipients
-    while flows are made, where they need a matrix. Time is the processor's: the sum of `step_seconds` and, once for an installation, of
-    ``compiling`` its kernels, by the speed of this processor (`processor_seconds`); a machine that does other work at the same time
-    takes longer, one with more cores less where a step uses them.
+    Memory is that of the libraries, a share for each row of the accounts of cells and counties, the pairs of payers and recipients
+    while flows are made, where they need a matrix, and a second process that draws, where there is a processor for it.
+    Time is the processor's: the sum of `step_seconds` and, once for an installation, of ``compiling`` its kernels, by the speed of
+    this processor (`processor_seconds`); a machine that does other work at the same time takes longer, one with more cores less where
+    a step uses them.
     """
     found, spec = sizes(study), study.spec
     matrix = needs_matrix(spec.compensation.flow_cost, spec.compensation.flow_solver)
     pairs = found["pairs"] if matrix and found["pairs"] <= MOST_PAIRS else 0
     memory = LIBRARIES_GB + found["rows"] * ROW_GB + found["counties"] * COUNTY_GB + pairs * PAIR_GB
+    if n_threads() > 1:
+        memory += DRAWING_GB
     steps = step_seconds(found, has_grid=spec.land_cover is not None, runs=spec.zoning.runs, matrix=matrix)
     speed = processor_seconds() / REFERENCE_SECONDS
     compiling = 0.0 if kernels_are_compiled() else COMPILE_SECONDS * speed
