@@ -151,7 +151,7 @@ def full_disk(study: Path, disk: Path, room: int, *options: str) -> dict:
 
 ROOM = [
     0,
-    40_000,  # within the tables
+    pytest.param(40_000, marks=pytest.mark.slow),  # within the tables
     pytest.param(700_000, marks=pytest.mark.slow),  # within the figures
     pytest.param(4_000_000, marks=pytest.mark.slow),
 ]
