@@ -78,7 +78,7 @@ def test_the_first_run_of_an_installation_compiles_and_check_says_so(small_study
         monkeypatch.setattr(checking, "kernels_are_compiled", lambda compiled=compiled: compiled)
         told.append(estimate(study))
     assert told[1]["seconds"] - told[0]["seconds"] == pytest.approx(told[1]["compiling"]) == checking.COMPILE_SECONDS
-    assert "kernels" not in estimate_words(told[0], "en") and "30 s of these go once" in estimate_words(told[1], "en")
+    assert "kernels" not in estimate_words(told[0], "en") and "60 s of these go once" in estimate_words(told[1], "en")
     assert "编译内核" in estimate_words(told[1], "zh")
 
 
