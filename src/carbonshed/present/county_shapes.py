@@ -16,9 +16,14 @@ MANY_IN_ONE = 1000
 """Above this many shapes their union is that of a coverage, many times faster."""
 
 
+def last_shapes(accounts: gpd.GeoDataFrame) -> gpd.GeoSeries:
+    """The shape of each county in the last year that has it."""
+    return accounts.sort_values("year", kind="stable").drop_duplicates("unit_id", keep="last").set_index("unit_id").geometry
+
+
 def is_same(shapes: gpd.GeoSeries, accounts: gpd.GeoDataFrame) -> bool:
     """Whether these are the shapes of the accounts of the last year that has each, none more and none less."""
-    last = accounts.sort_values("year", kind="stable").drop_duplicates("unit_id", keep="last").set_index("unit_id").geometry
+    last = last_shapes(accounts)
     if len(last) != len(shapes) or not shapes.index.isin(last.index).all() or last.crs != shapes.crs:
         return False
     pairs = shapes.to_numpy(), last.loc[shapes.index].to_numpy()
@@ -37,7 +42,7 @@ def union(shapes: np.ndarray) -> Any:
 
 def with_absent(shapes: gpd.GeoSeries, accounts: gpd.GeoDataFrame) -> gpd.GeoSeries:
     """The shapes, and those of counties left out of the money; a county that is part of one of the shapes (merged districts) is not."""
-    last = accounts.sort_values("year", kind="stable").drop_duplicates("unit_id", keep="last").set_index("unit_id").geometry
+    last = last_shapes(accounts)
     others = last[~last.index.isin(shapes.index)].to_crs(shapes.crs)
     inside, _ = shapes.sindex.query(others.representative_point(), predicate="within")
     absent = others[~np.isin(np.arange(len(others)), inside)]
